@@ -1,0 +1,1 @@
+//! Samples on the CPU: reading and writing sound files, resampling. No tensors.

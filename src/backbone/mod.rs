@@ -1,0 +1,1 @@
+//! Pretrained taggers: networks, checkpoint reading, registry, the cache of what a frozen network computes.

@@ -1,0 +1,1 @@
+//! How a failure reaches the person: the chain of what, where, why on stderr, and the exit code.

@@ -1,0 +1,1 @@
+//! The loop: snapshot, decide, store, keep workers running.

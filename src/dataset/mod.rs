@@ -1,0 +1,1 @@
+//! What to read: dataset layouts, splits, class names, labels of a chunk.

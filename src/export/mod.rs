@@ -1,0 +1,1 @@
+//! The folder a trained model is handed over in.

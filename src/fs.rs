@@ -1,0 +1,113 @@
+//! Files that are either the old one or the whole new one, whatever happens in between.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// A file operation that failed, with the path it was about.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {}: {source}", path.display())]
+pub struct FileError {
+    /// What was tried: "read", "write", "create", ...
+    pub action: &'static str,
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+impl FileError {
+    /// An error about `path`; for `map_err(FileError::at("read", path))`.
+    pub fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
+        move |source| Self { action, path: path.to_owned(), source }
+    }
+}
+
+/// Writes a file under a temporary name in the same folder, syncs it, and renames it to `path`.
+///
+/// Missing parent folders are created. When `write` fails, nothing of the new file is left.
+pub fn write_atomic(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
+) -> Result<(), FileError> {
+    write_atomic_with(path, |file| {
+        let mut buffered = BufWriter::new(file);
+        write(&mut buffered)?;
+        buffered.flush()
+    })
+}
+
+/// Like [`write_atomic`], for bytes at hand.
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    write_atomic_with(path, |file| file.write_all(bytes))
+}
+
+/// Like [`write_atomic`], for a serialisable document as pretty JSON with a final newline.
+pub fn write_json<T: serde::Serialize>(path: &Path, document: &T) -> Result<(), FileError> {
+    write_atomic(path, |out| {
+        serde_json::to_writer_pretty(&mut *out, document)?;
+        writeln!(out)
+    })
+}
+
+/// Like [`write_atomic`], but `write` gets the path of the temporary file: for libraries that open files
+/// themselves.
+pub fn write_atomic_path<E: From<FileError>>(
+    path: &Path,
+    write: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<(), E> {
+    let temporary = temporary_beside(path)?;
+    write(temporary.path())?;
+    persist(temporary, path)?;
+    Ok(())
+}
+
+fn write_atomic_with(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), FileError> {
+    let mut temporary = temporary_beside(path)?;
+    write(temporary.as_file_mut()).map_err(FileError::at("write", path))?;
+    persist(temporary, path)
+}
+
+fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile, FileError> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(folder).map_err(FileError::at("create folder", folder))?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".tmp-");
+    // Readable by others like any new file: tempfile's own default is private to the user.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    builder.tempfile_in(folder).map_err(FileError::at("write into", folder))
+}
+
+fn persist(temporary: tempfile::NamedTempFile, path: &Path) -> Result<(), FileError> {
+    // A library may have replaced the file's content through its path: sync what is there now.
+    File::open(temporary.path()).and_then(|file| file.sync_all()).map_err(FileError::at("sync", path))?;
+    temporary.persist(path).map_err(|e| FileError {
+        action: "write",
+        path: path.to_owned(),
+        source: e.error,
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_write_leaves_the_old_file_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        write_bytes(&path, b"old").unwrap();
+        let failed = write_atomic(&path, |out| {
+            out.write_all(b"new")?;
+            Err(io::Error::other("stop"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,3 @@
+//! The architecture document and the network it describes.
+
+pub mod arch;

@@ -1,0 +1,1 @@
+//! Synthesis of labelled spatial datasets: event banks, rooms, FOA impulse responses, mixing.

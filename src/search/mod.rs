@@ -1,0 +1,2 @@
+//! Pure decisions on a snapshot of a study: what to try next, what to prune, what a stage hands on. No I/O, no
+//! tensors.

@@ -1,0 +1,4 @@
+//! Events, frames, directions of arrival, DCASE CSV files and the DCASE metrics. No tensors; no files but CSV.
+
+pub mod doa;
+pub mod event;

@@ -1,0 +1,1 @@
+//! Studies, stages, trials, curves, workers and leases in a database.

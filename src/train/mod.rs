@@ -1,0 +1,1 @@
+//! One trial, from architecture document to outcome.

@@ -1,0 +1,1 @@
+//! Claims trials under a lease and supervises the process that trains them.

@@ -1,10 +1,38 @@
 //! The command line: parsing, printing, exit codes. One file a command; no logic.
+//!
+//! A command is a module with `#[derive(clap::Args)] struct Args` and `fn run(args: Args) -> CommandResult`,
+//! one line in [`Command`] and one in [`Command::run`].
 
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+
+use error::CommandResult;
+
 mod error;
+mod format;
+
+/// Extend a pretrained audio tagger to sound event localization and detection, and search for the best way.
+#[derive(Debug, Parser)]
+#[command(name = "at2seld", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+impl Command {
+    fn run(self) -> CommandResult {
+        match self {}
+    }
+}
 
 /// Runs the program and says how it ended.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    match Cli::parse().command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error::report(&error),
+    }
 }

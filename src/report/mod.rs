@@ -1,1 +1,3 @@
-//! Rows to tables.
+//! Rows to tables. Pure: nothing here reads a store or a file.
+
+pub mod table;

@@ -1,1 +1,3 @@
-//! One trial, from architecture document to outcome.
+//! One trial, from architecture document to outcome. Knows no store: it reports through [`Progress`].
+
+pub mod trial;

@@ -1,0 +1,143 @@
+//! What a decision is made on, and what a decision is: plain data, read from a store or from a table of
+//! recorded results.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::state::TrialState;
+use crate::ids::TrialId;
+
+/// Values of a stage's parameters by key path, in key order.
+pub type Assignment = BTreeMap<String, Value>;
+
+/// Validation scores: dcase2023, macro average, and losses. Undefined values are `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Scores {
+    /// SELD score, lower is better.
+    pub seld: Option<f64>,
+    /// Error rate within 20 degrees.
+    pub er20: Option<f64>,
+    /// F-score within 20 degrees, 0..1.
+    pub f20: Option<f64>,
+    /// Class-dependent localization error in degrees.
+    pub le_cd: Option<f64>,
+    /// Class-dependent localization recall, 0..1.
+    pub lr_cd: Option<f64>,
+}
+
+/// One point of a learning curve.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CurvePoint {
+    /// Finished epochs, from 1.
+    pub epoch: u32,
+    /// Mean loss over the training chunks of this epoch.
+    pub train_loss: f64,
+    /// Mean loss over the validation chunks.
+    pub val_loss: f64,
+    /// Validation scores after this epoch.
+    pub scores: Scores,
+    /// Wall-clock seconds that this epoch took, validation included.
+    pub seconds: f64,
+}
+
+/// A trial as a decision sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrialView {
+    /// Its id.
+    pub id: TrialId,
+    /// Position in its stage, from 0, in the order of proposal.
+    pub number: u32,
+    /// The sampled values.
+    pub parameters: Assignment,
+    /// The whole architecture document.
+    pub architecture: Value,
+    /// 0 for a sampled candidate; 1, 2, ... for its repetitions with other seeds.
+    pub repeat: u32,
+    /// For a repetition: the trial it repeats.
+    pub repeat_of: Option<TrialId>,
+    /// Where it stands.
+    pub state: TrialState,
+    /// Epochs reported so far, in order.
+    pub curve: Vec<CurvePoint>,
+    /// Scores of the best epoch, for complete trials.
+    pub scores: Option<Scores>,
+}
+
+/// A stage as a decision sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StageView {
+    /// The stage's name.
+    pub name: String,
+    /// All its trials by number.
+    pub trials: Vec<TrialView>,
+    /// The winner, once the stage is complete.
+    pub winner: Option<TrialId>,
+}
+
+/// A study as a decision sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// The study's seed.
+    pub seed: u64,
+    /// Stages begun so far, in order; the last one is current unless it has a winner.
+    pub stages: Vec<StageView>,
+}
+
+/// A trial to be added.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proposal {
+    /// Position in its stage.
+    pub number: u32,
+    /// The sampled values.
+    pub parameters: Assignment,
+    /// The whole architecture document.
+    pub architecture: Value,
+    /// Seed of training, the same for every candidate with the same `repeat`.
+    pub seed: u64,
+    /// See [`TrialView::repeat`].
+    pub repeat: u32,
+    /// See [`TrialView::repeat_of`].
+    pub repeat_of: Option<TrialId>,
+    /// Epochs to train.
+    pub epochs: u32,
+}
+
+/// What to do next with a study.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decision {
+    /// Add this trial to the current stage.
+    Propose(Proposal),
+    /// Close the current stage: this trial won, for this reason.
+    EndStage {
+        /// The winner.
+        winner: TrialId,
+        /// The evidence, for people.
+        reason: String,
+    },
+    /// Close the current stage without a winner.
+    FailStage {
+        /// Why.
+        reason: String,
+    },
+    /// Begin the stage at this position of the space file.
+    BeginStage {
+        /// Position, from 0.
+        position: usize,
+    },
+    /// All stages have a winner.
+    Finish,
+}
+
+/// What to do with a running trial after an epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Train on.
+    Continue,
+    /// End it, for this reason.
+    Prune {
+        /// The comparison that decided, for people.
+        reason: String,
+    },
+}

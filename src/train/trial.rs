@@ -1,0 +1,110 @@
+//! What a trial is given, what it reports, how it ends.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::arch::Architecture;
+
+/// Everything that determines a trial, and where it keeps its files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialSpec {
+    /// The candidate.
+    pub architecture: Architecture,
+    /// Fixes initial weights, data order, augmentation and dropout.
+    pub seed: u64,
+    /// Passes over the training data.
+    pub epochs: u32,
+    /// The dataset folder.
+    pub data: PathBuf,
+    /// Share of the training recordings (whole rooms) held out for validation, in (0, 1).
+    pub validation: f64,
+    /// "cpu" or "cuda:0".
+    pub device: String,
+    /// Threads libtorch may use; changes the order of sums, so a study fixes it.
+    pub threads: usize,
+    /// Folder for this attempt's checkpoints; created when missing.
+    pub folder: PathBuf,
+    /// Checkpoint of an earlier attempt to go on from.
+    pub resume_from: Option<PathBuf>,
+    /// Folder of the caches shared by trials.
+    pub cache: PathBuf,
+}
+
+/// Validation scores: dcase2023, macro average. Undefined values are `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct ValidationScores {
+    /// SELD score, lower is better.
+    pub seld: Option<f64>,
+    /// Error rate within 20 degrees.
+    pub er20: Option<f64>,
+    /// F-score within 20 degrees, 0..1.
+    pub f20: Option<f64>,
+    /// Class-dependent localization error in degrees.
+    pub le_cd: Option<f64>,
+    /// Class-dependent localization recall, 0..1.
+    pub lr_cd: Option<f64>,
+}
+
+/// What a trial reports after every epoch. When it is reported, `checkpoint` is safely on disk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochReport {
+    /// Finished epochs, from 1.
+    pub epoch: u32,
+    /// Mean loss over the training chunks.
+    pub train_loss: f64,
+    /// Mean loss over the validation chunks.
+    pub val_loss: f64,
+    /// Scores on the validation recordings.
+    pub scores: ValidationScores,
+    /// Wall-clock seconds of this epoch, validation included.
+    pub seconds: f64,
+    /// The state to go on from: weights, optimizer, best so far.
+    pub checkpoint: PathBuf,
+}
+
+/// What the one who supervises a trial answers to a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Instruction {
+    /// Train on.
+    Continue,
+    /// End the trial: it is not promising.
+    Prune,
+    /// Leave now; the trial goes on later from the checkpoint just reported.
+    Stop,
+}
+
+/// Receives a trial's reports.
+pub trait Progress {
+    /// Called once, before training: the cost of the network.
+    fn started(&mut self, parameters: u64, macs_per_second: u64);
+    /// Called after every epoch; the answer is obeyed at once.
+    fn epoch(&mut self, report: EpochReport) -> Instruction;
+}
+
+/// How a trial ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "lowercase")]
+pub enum Outcome {
+    /// Trained to the last epoch or stopped early on a plateau.
+    Complete {
+        /// Scores of the best epoch.
+        scores: ValidationScores,
+        /// The best epoch.
+        best_epoch: u32,
+        /// Folder with the best weights, ready for export.
+        model: PathBuf,
+    },
+    /// Ended by [`Instruction::Prune`].
+    Pruned,
+    /// Ended by [`Instruction::Stop`].
+    Stopped,
+    /// The loss became NaN or infinite.
+    Diverged {
+        /// In this epoch.
+        epoch: u32,
+        /// What was seen.
+        cause: String,
+    },
+}

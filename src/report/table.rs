@@ -60,9 +60,9 @@ impl Table {
         String::from_utf8(bytes).expect("built from strings")
     }
 
-    fn render_aligned(&self, preset: &str) -> String {
+    fn render_aligned(&self, style: comfy_table::TableStyle) -> String {
         let mut table = comfy_table::Table::new();
-        table.load_preset(preset).set_header(&self.columns);
+        table.load_style(style).set_header(&self.columns);
         for row in &self.rows {
             table.add_row(row.iter().map(brief));
         }

@@ -62,6 +62,39 @@ pub fn write_atomic_path<E: From<FileError>>(
     Ok(())
 }
 
+/// Creates a folder with all its content: `fill` writes into a temporary folder beside it, which is renamed to
+/// `path` at the end. When `fill` fails, nothing is left. An empty folder at `path` is replaced.
+pub fn create_folder<T, E: From<FileError>>(
+    path: &Path,
+    fill: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
+    let parent = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(parent).map_err(FileError::at("create folder", parent))?;
+    let temporary = tempfile::Builder::new()
+        .prefix(".tmp-")
+        .tempdir_in(parent)
+        .map_err(FileError::at("write into", parent))?;
+    let value = fill(temporary.path())?;
+    #[cfg(unix)]
+    std::fs::set_permissions(temporary.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .map_err(FileError::at("set permissions of", path))?;
+    std::fs::rename(temporary.path(), path).map_err(FileError::at("create folder", path))?;
+    // Renamed: there is nothing left to remove.
+    let _ = temporary.keep();
+    Ok(value)
+}
+
+/// Whether there is anything at `path` that [`create_folder`] would not replace.
+pub fn is_occupied(path: &Path) -> bool {
+    match std::fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
+}
+
 fn write_atomic_with(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), FileError> {
     let mut temporary = temporary_beside(path)?;
     write(temporary.as_file_mut()).map_err(FileError::at("write", path))?;

@@ -36,15 +36,13 @@ pub struct Architecture {
 pub struct BackboneConfig {
     /// Name in the registry of backbones.
     pub name: String,
-    /// Features per label frame after the projection of the tagger's output.
-    pub width: i64,
     /// Dropout on the tagger's output, in [0, 1).
     pub dropout: f64,
 }
 
 impl Default for BackboneConfig {
     fn default() -> Self {
-        Self { name: "aisfx".into(), width: 128, dropout: 0.2 }
+        Self { name: "aisfx".into(), dropout: 0.2 }
     }
 }
 
@@ -60,7 +58,7 @@ pub struct EncoderConfig {
     pub width: i64,
     /// Upper limit of the channels.
     pub max_width: i64,
-    /// Features per label frame handed on.
+    /// Features per label frame that this and the semantic path hand on.
     pub output: i64,
     /// Dropout after every stage, in [0, 1).
     pub dropout: f64,
@@ -141,7 +139,7 @@ impl Default for TemporalConfig {
 pub struct TracksConfig {
     /// Output tracks, 1 to 5.
     pub count: i64,
-    /// Hidden features per track and path; 0 connects the heads directly.
+    /// Hidden features per track and path.
     pub width: i64,
     /// Dropout before the heads, in [0, 1).
     pub dropout: f64,

@@ -1,3 +1,21 @@
 //! The architecture document and the network it describes.
+//!
+//! [`arch`] is plain data. [`network`] turns it into layers that work at label-frame rate; [`detector`] puts the
+//! descriptors and the pretrained tagger in front, from waveform to events. All forward passes can be traced
+//! with any batch size and length: no size of a batch or time axis is ever read as a number.
+//!
+//! Axes: B batch, C channel, T label frame, F frequency band, N track, K class, P prior feature.
 
+pub mod align;
 pub mod arch;
+pub mod decode;
+pub mod detector;
+mod encoder;
+mod fusion;
+pub mod network;
+pub mod predict;
+pub mod prior;
+pub mod saved;
+mod temporal;
+mod tracks;
+pub mod weights;

@@ -1,3 +1,46 @@
-//! One trial, from architecture document to outcome. Knows no store: it reports through [`Progress`].
+//! One trial, from architecture document to outcome. Knows no store: it reports through [`trial::Progress`].
 
+mod adamw;
+pub mod calibrate;
+mod checkpoint;
+mod data;
+pub mod device;
+pub mod evaluate;
+mod material;
+mod run;
+mod schedule;
+pub mod score;
+mod slots;
 pub mod trial;
+mod validate;
+
+pub use run::run;
+
+/// A trial could not be trained.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The dataset cannot be read.
+    #[error(transparent)]
+    Dataset(#[from] crate::dataset::Error),
+    /// The pretrained tagger or the cache of its output failed.
+    #[error(transparent)]
+    Backbone(#[from] crate::backbone::Error),
+    /// The architecture cannot be built for this dataset.
+    #[error(transparent)]
+    Detector(#[from] crate::model::detector::Error),
+    /// A checkpoint cannot be read or written.
+    #[error("checkpoint: {0}")]
+    Checkpoint(#[from] crate::model::weights::Error),
+    /// The trained model cannot be written.
+    #[error(transparent)]
+    Model(#[from] crate::model::saved::Error),
+    /// A file or folder cannot be read or written.
+    #[error(transparent)]
+    File(#[from] crate::fs::FileError),
+    /// The device is not there.
+    #[error(transparent)]
+    Device(#[from] device::DeviceError),
+    /// A mistake of this program.
+    #[error("this is a bug, please report it: {0}")]
+    Bug(String),
+}

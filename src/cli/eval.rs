@@ -1,0 +1,101 @@
+//! `eval`: scores of an exported model on a dataset.
+
+use std::path::PathBuf;
+
+use super::error::{CommandResult, input};
+use super::format::Format;
+use crate::dataset::{Dataset, Split};
+use crate::model::saved::SavedModel;
+use crate::report::table::Table;
+use crate::seld::metric::report::ScoreReport;
+use crate::seld::metric::{Average, Metric};
+use crate::train::evaluate::{self, Evaluation, Thresholds};
+use crate::train::device;
+
+/// Score an exported model on a dataset
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Folder that `export` or `train` made
+    model: PathBuf,
+    /// Dataset folder
+    #[arg(long)]
+    data: PathBuf,
+    /// train or test
+    #[arg(long, default_value = "test")]
+    split: Split,
+    /// dcase2022 or dcase2023
+    #[arg(long, default_value = "dcase2023")]
+    metric: Metric,
+    /// Mean over classes (macro), or all events alike (micro)
+    #[arg(long, value_parser = parse_average, default_value = "macro")]
+    average: Average,
+    /// Take activity from the labels: scores the directions alone
+    #[arg(long)]
+    oracle_activity: bool,
+    /// "calibrated", or one number in 0..1 for all classes
+    #[arg(long, value_parser = parse_thresholds, default_value = "calibrated")]
+    thresholds: Thresholds,
+    /// cpu, or cuda:0
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+fn parse_average(text: &str) -> Result<Average, String> {
+    match text {
+        "macro" => Ok(Average::Macro),
+        "micro" => Ok(Average::Micro),
+        _ => Err("there are macro and micro".into()),
+    }
+}
+
+fn parse_thresholds(text: &str) -> Result<Thresholds, String> {
+    if text == "calibrated" {
+        return Ok(Thresholds::Calibrated);
+    }
+    match text.parse() {
+        Ok(threshold) if (0.0..=1.0).contains(&threshold) => Ok(Thresholds::Fixed(threshold)),
+        _ => Err("give \"calibrated\" or a number in 0..1".into()),
+    }
+}
+
+pub(crate) fn run(args: Args) -> CommandResult {
+    let device = device::parse(&args.device).map_err(input)?;
+    let model = SavedModel::load(&args.model).map_err(input)?;
+    let dataset = Dataset::open(&args.data).map_err(input)?;
+    let evaluation = Evaluation {
+        split: args.split,
+        metric: args.metric,
+        average: args.average,
+        thresholds: args.thresholds,
+        oracle_activity: args.oracle_activity,
+    };
+    let bar = super::progress::bar("recordings");
+    let done = |done: usize, of: usize| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+    };
+    let scores = evaluate::evaluate(&model, &dataset, &evaluation, device, &done).map_err(|error| match error {
+        evaluate::Error::Torch { .. } => error.into(),
+        error => input(error),
+    })?;
+    bar.finish_and_clear();
+    let report = ScoreReport::new(args.metric, args.average, &scores, None);
+    let mut table = Table::new(["class", "ER", "F", "LE", "LR", "SELD"]);
+    for class in &report.classwise {
+        let name = model.classes.get(class.class).cloned().unwrap_or_default();
+        table.push(row(name, &class.values)?);
+    }
+    table.push(row("all".into(), &report.overall)?);
+    args.format.print(&report, &table)
+}
+
+fn row(name: String, values: &crate::seld::metric::Values) -> anyhow::Result<Vec<serde_json::Value>> {
+    let mut row = vec![name.into()];
+    for value in [values.er, values.f, values.le, values.lr, values.seld] {
+        row.push(serde_json::to_value(value)?);
+    }
+    Ok(row)
+}

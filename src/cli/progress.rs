@@ -1,0 +1,10 @@
+//! Progress bars: on a terminal only, on stderr.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A bar over things called `what`; draws nothing when stderr is no terminal.
+pub(crate) fn bar(what: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}, {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(0).with_style(style).with_message(what)
+}

@@ -1,0 +1,132 @@
+//! `train`: one architecture, outside a study.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, bail};
+
+use super::error::{CommandResult, Interrupted, input};
+use super::interrupt;
+use crate::model::arch::Architecture;
+use crate::model::saved;
+use crate::train::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec};
+use crate::{cache, export, fs, train};
+
+/// Train one architecture, outside a study
+///
+/// An interrupted training goes on where it was when the same command is given again.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Architecture document (JSON); keys left out have their defaults
+    architecture: PathBuf,
+    /// Dataset folder
+    #[arg(long)]
+    data: PathBuf,
+    /// Export folder to create
+    #[arg(long)]
+    out: PathBuf,
+    /// cpu, or cuda:0
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Fixes initial weights, data order, augmentation and dropout
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Passes over the data, instead of the architecture's train.epochs
+    #[arg(long)]
+    epochs: Option<u32>,
+    /// Share of the training recordings held out for validation
+    #[arg(long, default_value_t = 0.25)]
+    validation: f64,
+    /// Threads for libtorch; results differ in the last digits between numbers of threads
+    #[arg(long, default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
+    threads: usize,
+}
+
+pub(crate) fn run(args: Args) -> CommandResult {
+    if fs::is_occupied(&args.out) {
+        return Err(input(export::Error::Occupied(args.out)));
+    }
+    let architecture: Architecture = saved::read_json(&args.architecture).map_err(input)?;
+    let mut spec = TrialSpec {
+        epochs: args.epochs.unwrap_or(architecture.train.epochs),
+        architecture,
+        seed: args.seed,
+        data: args.data,
+        validation: args.validation,
+        device: args.device,
+        threads: args.threads,
+        folder: working_folder(&args.out),
+        resume_from: None,
+        cache: cache::folder(),
+    };
+    spec.resume_from = continue_from(&spec)?;
+    let stop = interrupt::watch().context("cannot watch for Ctrl-C")?;
+    let mut progress = Lines { epochs: spec.epochs, stop };
+    let outcome = train::run(&spec, &mut progress)?;
+    match outcome {
+        Outcome::Complete { model, best_epoch, .. } => {
+            export::export(&model, &args.out)?;
+            // Done with: the export has all that is worth keeping.
+            let _ = std::fs::remove_dir_all(&spec.folder);
+            eprintln!("best epoch {best_epoch}; exported to {}", args.out.display());
+            Ok(())
+        }
+        Outcome::Diverged { epoch, cause } => bail!("training diverged in epoch {epoch}: {cause}"),
+        Outcome::Stopped | Outcome::Pruned => {
+            Err(Interrupted("stopped; the same command goes on from here".into()).into())
+        }
+    }
+}
+
+/// Where checkpoints are kept until the export.
+fn working_folder(out: &Path) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_owned();
+    name.push(".training");
+    out.with_file_name(name)
+}
+
+/// The newest checkpoint of an interrupted run of the same spec; begins afresh when the spec is another.
+fn continue_from(spec: &TrialSpec) -> anyhow::Result<Option<PathBuf>> {
+    let path = spec.folder.join("spec.json");
+    let text = serde_json::to_vec_pretty(spec)?;
+    if std::fs::read(&path).is_ok_and(|kept| kept == text) {
+        let entries = std::fs::read_dir(&spec.folder).map_err(fs::FileError::at("read", &spec.folder))?;
+        let is_checkpoint = |path: &PathBuf| {
+            path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with("epoch-"))
+        };
+        return Ok(entries.filter_map(|e| Some(e.ok()?.path())).filter(is_checkpoint).max());
+    }
+    let _ = std::fs::remove_dir_all(&spec.folder);
+    fs::write_bytes(&path, &text)?;
+    Ok(None)
+}
+
+/// One line an epoch on stderr.
+struct Lines {
+    epochs: u32,
+    stop: Arc<AtomicBool>,
+}
+
+impl Progress for Lines {
+    fn started(&mut self, parameters: u64, macs_per_second: u64) {
+        eprintln!("{parameters} parameters, {:.1} M multiply-adds per second of audio", macs_per_second as f64 / 1e6);
+    }
+
+    fn epoch(&mut self, report: EpochReport) -> Instruction {
+        let number = |x: Option<f64>| x.map_or("-".into(), |x| format!("{x:.3}"));
+        eprintln!(
+            "epoch {:>3}/{}  loss {:.4}  val {:.4}  SELD {}  F20 {}  LE {}  LR {}  {:.1} s",
+            report.epoch,
+            self.epochs,
+            report.train_loss,
+            report.val_loss,
+            number(report.scores.seld),
+            number(report.scores.f20),
+            number(report.scores.le_cd),
+            number(report.scores.lr_cd),
+            report.seconds
+        );
+        if self.stop.load(Ordering::SeqCst) { Instruction::Stop } else { Instruction::Continue }
+    }
+}

@@ -1,0 +1,3 @@
+//! Augmentations that transform sound and labels together.
+
+pub mod rotation;

@@ -1,0 +1,43 @@
+//! The model card: what the model is, for whoever finds the folder.
+
+use std::fmt::Write;
+
+use crate::model::saved::SavedModel;
+
+pub(super) fn render(model: &SavedModel) -> String {
+    let origin = &model.origin;
+    let mut text = String::from("# Sound event localization and detection model\n\n");
+    let _ = writeln!(
+        text,
+        "Trained with at2seld {} on dataset {} (seed {}, weights of epoch {}).\n",
+        origin.version, &origin.data_fingerprint[..origin.data_fingerprint.len().min(12)], origin.seed, origin.epoch
+    );
+    text.push_str("## Input and output of `model.pt`\n\n");
+    let _ = writeln!(
+        text,
+        "- Input: float32 `[batch, 4, samples]`, first-order Ambisonics (ACN order W, Y, Z, X, SN3D) at {} Hz.\n\
+         - Output 1: class activities `[batch, frames, {tracks}, {classes}]` in 0..1, one frame every 100 ms.\n\
+         - Output 2: directions `[batch, frames, {tracks}, 3]`, unit vectors (x front, y left, z up).\n",
+        origin.sample_rate,
+        tracks = model.architecture.tracks.count,
+        classes = model.classes.len(),
+    );
+    text.push_str("```python\nimport torch\nmodel = torch.jit.load(\"model.pt\", map_location=\"cpu\")\n");
+    let _ = writeln!(text, "sed, doa = model(torch.zeros(1, 4, {}))\n```\n", origin.sample_rate * 5);
+    text.push_str("## Classes and calibrated thresholds\n\n| class | threshold |\n| --- | --- |\n");
+    for (name, threshold) in model.classes.iter().zip(model.decoding.by_class(&model.classes)) {
+        let _ = writeln!(text, "| {name} | {threshold:.2} |");
+    }
+    text.push_str("\n## Validation scores (dcase2023, macro, threshold 0.5)\n\n| score | value |\n| --- | --- |\n");
+    for (name, value) in &origin.validation {
+        let value = value.map_or("-".into(), |v| format!("{v:.4}"));
+        let _ = writeln!(text, "| {name} | {value} |");
+    }
+    let _ = writeln!(
+        text,
+        "\n## Semantic path\n\nFrozen tagger `{}` (weights sha256 {}), gain on W {:.4}. Its licence applies to the \
+         part of `model.pt` that holds its weights.",
+        model.architecture.backbone.name, origin.backbone_sha256, origin.prior_gain
+    );
+    text
+}

@@ -1,0 +1,89 @@
+//! What a trial trains on: the recordings on both sides of the validation split and the tagger's output for them.
+
+use std::path::Path;
+
+use tch::Device;
+
+use super::Error;
+use super::data::{Shape, Side};
+use super::trial::TrialSpec;
+use crate::backbone::{self, PriorCache, PriorKey};
+use crate::dataset::{Dataset, Recording, Split};
+use crate::fs;
+use crate::model::arch::Architecture;
+use crate::model::prior::{self, Prior};
+use crate::seld::event::FRAMES_PER_SECOND;
+
+/// A dataset with what the frozen tagger makes of its training recordings.
+pub(super) struct Material {
+    pub(super) dataset: Dataset,
+    pub(super) fingerprint: String,
+    pub(super) cache: PriorCache,
+}
+
+impl Material {
+    /// Opens the dataset and computes the tagger's output for every training recording, or finds it in the cache.
+    /// Also returns the tagger at the level that suits the dataset.
+    pub(super) fn open(spec: &TrialSpec, device: Device) -> Result<(Self, Prior), Error> {
+        let dataset = Dataset::open(&spec.data)?;
+        let fingerprint = dataset.fingerprint();
+        let gain = gain(&dataset, &fingerprint, &spec.cache)?;
+        let tagger = backbone::load(&spec.architecture.backbone.name, None, device)?;
+        let key = PriorKey {
+            weights_sha256: tagger.weights_sha256().to_owned(),
+            tagger: tagger.name().to_owned(),
+            tap: tagger.sequence_tap().name.to_owned(),
+            level: gain,
+            data: fingerprint.clone(),
+        };
+        let prior = Prior::new(tagger, dataset.sample_rate, gain, device);
+        let recordings = dataset.split(Split::Train);
+        let names: Vec<String> = recordings.iter().map(|r| r.name.clone()).collect();
+        let compute = |index: usize| -> Result<tch::Tensor, Error> {
+            let omni = recordings[index].read_channel0()?;
+            Ok(prior.whole_recording(&omni, device).to(Device::Cpu))
+        };
+        let cache = PriorCache::open(&spec.cache.join("prior"), &key, &names, &compute)?;
+        Ok((Self { dataset, fingerprint, cache }, prior))
+    }
+
+    /// The two sides of the validation split.
+    pub(super) fn sides(&self, validation: f64, shape: Shape) -> (Side<'_>, Side<'_>) {
+        let all = self.dataset.split(Split::Train);
+        let (fit, held_out) = self.dataset.holdout(validation);
+        let positions = |side: Vec<&Recording>| -> Vec<usize> {
+            side.iter().filter_map(|r| all.iter().position(|other| other.name == r.name)).collect()
+        };
+        let side = |indices: Vec<usize>| Side::new(indices.into_iter().map(|i| (all[i], i)).collect(), shape);
+        (side(positions(fit)), side(positions(held_out)))
+    }
+
+    /// Sizes of this dataset's chunks.
+    pub(super) fn shape(&self, arch: &Architecture, prior: &Prior, device: Device) -> Shape {
+        let frames = (arch.train.chunk_s * FRAMES_PER_SECOND as f64).round().max(1.0);
+        Shape {
+            samples_per_frame: self.dataset.sample_rate as usize / FRAMES_PER_SECOND,
+            frames: frames as u32,
+            tracks: arch.tracks.count as usize,
+            classes: self.dataset.classes.len(),
+            tap: prior.tagger().sequence_tap(),
+            device,
+        }
+    }
+}
+
+/// The gain on W for this dataset. Peaks are read once and kept beside the caches.
+fn gain(dataset: &Dataset, fingerprint: &str, cache: &Path) -> Result<f64, Error> {
+    let path = cache.join(format!("peaks-{fingerprint}.json"));
+    let kept = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Vec<f32>>(&bytes).ok());
+    let peaks = match kept {
+        Some(peaks) => peaks,
+        None => {
+            let peak = |r: &&Recording| Ok(r.read_channel0()?.iter().fold(0f32, |peak, x| peak.max(x.abs())));
+            let peaks = dataset.split(Split::Train).iter().map(peak).collect::<Result<Vec<f32>, Error>>()?;
+            fs::write_json(&path, &peaks)?;
+            peaks
+        }
+    };
+    Ok(prior::level(peaks))
+}

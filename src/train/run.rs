@@ -1,0 +1,226 @@
+//! The epochs of one trial.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use tch::nn::VarStore;
+use tch::{Device, Tensor};
+
+use super::adamw::AdamW;
+use super::checkpoint::{self, Progressed};
+use super::data::Side;
+use super::material::Material;
+use super::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec, ValidationScores};
+use super::{Error, calibrate, device, schedule, score, validate};
+use crate::model::arch::Architecture;
+use crate::model::decode::{DEFAULT_MERGE_DEG, DEFAULT_THRESHOLD};
+use crate::model::detector::{self, Detector};
+use crate::model::network;
+use crate::model::saved::{Origin, SavedModel};
+use crate::{fs, loss, rng};
+
+/// Trains one candidate, or goes on where an earlier attempt stopped.
+///
+/// On the CPU the result depends on the spec alone, to the bit, also when it was stopped and resumed.
+///
+/// # Errors
+/// The dataset, the tagger, a checkpoint or the disk: see [`Error`]. A loss that is no number is an
+/// [`Outcome::Diverged`], not an error.
+pub fn run(spec: &TrialSpec, progress: &mut dyn Progress) -> Result<Outcome, Error> {
+    tch::set_num_threads(spec.threads as i32);
+    let device = device::parse(&spec.device)?;
+    std::fs::create_dir_all(&spec.folder).map_err(fs::FileError::at("create folder", &spec.folder))?;
+    let (material, prior) = Material::open(spec, device)?;
+    let shape = material.shape(&spec.architecture, &prior, device);
+    let (fit, held_out) = material.sides(spec.validation, shape);
+    // Initial weights come from libtorch's generator.
+    tch::manual_seed(rng::derive(spec.seed, &["weights"]) as i64);
+    let vs = VarStore::new(device);
+    let detector = Detector::new(&vs, &spec.architecture, prior, material.dataset.sample_rate, shape.classes)?;
+    let parameters: usize = vs.trainable_variables().iter().map(Tensor::numel).sum();
+    progress.started(parameters as u64, network::macs_per_second(&spec.architecture, detector.interface()));
+    let optimizer = AdamW::new(trainable(&vs), spec.architecture.train.weight_decay);
+    let mut trainer = Trainer {
+        spec,
+        arch: &spec.architecture,
+        state: Progressed { epoch: 0, steps: 0, best_epoch: 0, best: ValidationScores::default() },
+        best: Vec::new(),
+        last_checkpoint: None,
+        vs,
+        detector,
+        optimizer,
+        material: &material,
+        fit,
+        held_out,
+        device,
+    };
+    if let Some(path) = &spec.resume_from {
+        trainer.restore(path)?;
+    }
+    trainer.run(progress)
+}
+
+struct Trainer<'a> {
+    spec: &'a TrialSpec,
+    arch: &'a Architecture,
+    vs: VarStore,
+    detector: Detector,
+    optimizer: AdamW,
+    material: &'a Material,
+    fit: Side<'a>,
+    held_out: Side<'a>,
+    device: Device,
+    state: Progressed,
+    best: Vec<(String, Tensor)>,
+    last_checkpoint: Option<PathBuf>,
+}
+
+impl Trainer<'_> {
+    fn run(&mut self, progress: &mut dyn Progress) -> Result<Outcome, Error> {
+        let patience = self.arch.train.patience;
+        while self.state.epoch < self.spec.epochs {
+            if patience > 0 && self.state.epoch >= self.state.best_epoch + patience {
+                break;
+            }
+            let started = Instant::now();
+            let epoch = self.state.epoch + 1;
+            let train_loss = self.train_epoch(epoch)?;
+            if !train_loss.is_finite() {
+                return Ok(Outcome::Diverged { epoch, cause: format!("training loss is {train_loss}") });
+            }
+            let (val_loss, scores) = self.validate()?;
+            if !val_loss.is_finite() {
+                return Ok(Outcome::Diverged { epoch, cause: format!("validation loss is {val_loss}") });
+            }
+            self.state.epoch = epoch;
+            if self.state.best_epoch == 0 || is_better(&scores, &self.state.best) {
+                self.state.best_epoch = epoch;
+                self.state.best = scores;
+                self.best = self.variables().into_iter().map(|(n, t)| (n, t.detach().copy())).collect();
+            }
+            let checkpoint = self.save_checkpoint()?;
+            let seconds = started.elapsed().as_secs_f64();
+            let report =
+                EpochReport { epoch, train_loss, val_loss, scores, seconds, checkpoint: checkpoint.clone() };
+            let instruction = progress.epoch(report);
+            // The new checkpoint is known now: the one before is of no more use.
+            if let Some(old) = self.last_checkpoint.replace(checkpoint) {
+                let _ = std::fs::remove_file(old);
+            }
+            match instruction {
+                Instruction::Continue => {}
+                Instruction::Prune => return Ok(Outcome::Pruned),
+                Instruction::Stop => return Ok(Outcome::Stopped),
+            }
+        }
+        self.finish()
+    }
+
+    /// One pass over the training chunks; the mean loss.
+    fn train_epoch(&mut self, epoch: u32) -> Result<f64, Error> {
+        let train = &self.arch.train;
+        // Dropout draws from libtorch's generator.
+        tch::manual_seed(rng::derive(self.spec.seed, &["epoch", &epoch.to_string()]) as i64);
+        let chunks = self.fit.draw(self.spec.seed, epoch, train.rotations);
+        let steps_per_epoch = chunks.len().div_ceil(train.batch) as u64;
+        let total_steps = steps_per_epoch * u64::from(self.spec.epochs);
+        let warmup = (steps_per_epoch as f64 * train.warmup_epochs).round() as u64;
+        let mut sum = Tensor::zeros([], (tch::Kind::Double, self.device));
+        for group in chunks.chunks(train.batch) {
+            let batch = self.fit.load(group, &self.material.cache)?;
+            let descriptors = tch::no_grad(|| self.detector.describe(&batch.waveform));
+            let output = self.detector.network().forward(&descriptors, &batch.prior, true);
+            let loss = loss::loss(&self.arch.loss, &output, &batch.target);
+            self.optimizer.zero_grad();
+            loss.backward();
+            self.optimizer.clip_gradients(train.clip_norm);
+            let step = self.optimizer.steps() as u64;
+            self.optimizer.step(schedule::learning_rate(train.learning_rate, step, warmup, total_steps));
+            sum += loss.detach() * group.len() as f64;
+        }
+        Ok(sum.double_value(&[]) / chunks.len().max(1) as f64)
+    }
+
+    /// Loss and scores at threshold 0.5 on the held-out side.
+    fn validate(&self) -> Result<(f64, ValidationScores), Error> {
+        let result = self.predict_held_out()?;
+        let thresholds = vec![DEFAULT_THRESHOLD as f32; self.material.dataset.classes.len()];
+        let scores =
+            score::validation(self.held_out.recordings(), &result.predictions, &thresholds, DEFAULT_MERGE_DEG);
+        Ok((result.loss, ValidationScores::from(&scores)))
+    }
+
+    fn predict_held_out(&self) -> Result<validate::Validation, Error> {
+        let batch = self.arch.train.batch;
+        validate::run(&self.detector, &self.arch.loss, &self.held_out, &self.material.cache, batch)
+    }
+
+    /// Weights of the best epoch, thresholds calibrated for them, written as a model folder.
+    fn finish(&mut self) -> Result<Outcome, Error> {
+        detector::load_variables(&mut self.vs, &self.best).map_err(|e| Error::Bug(e.to_string()))?;
+        let predictions = self.predict_held_out()?.predictions;
+        let recordings: Vec<_> = self.held_out.recordings().collect();
+        let classes = &self.material.dataset.classes;
+        let best = self.state.best;
+        let validation =
+            [("seld", best.seld), ("er20", best.er20), ("f20", best.f20), ("le_cd", best.le_cd), ("lr_cd", best.lr_cd)];
+        let model = SavedModel {
+            architecture: self.arch.clone(),
+            classes: classes.clone(),
+            decoding: calibrate::thresholds(&recordings, &predictions, classes),
+            origin: Origin {
+                sample_rate: self.detector.sample_rate(),
+                prior_gain: self.detector.prior().gain(),
+                backbone_sha256: self.detector.prior().tagger().weights_sha256().to_owned(),
+                seed: self.spec.seed,
+                epoch: self.state.best_epoch,
+                data_fingerprint: self.material.fingerprint.clone(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                validation: validation.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            },
+            variables: self.best.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect(),
+        };
+        let folder = self.spec.folder.join("model");
+        model.save(&folder)?;
+        Ok(Outcome::Complete { scores: best, best_epoch: self.state.best_epoch, model: folder })
+    }
+
+    fn save_checkpoint(&mut self) -> Result<PathBuf, Error> {
+        self.state.steps = self.optimizer.steps();
+        let path = self.spec.folder.join(format!("epoch-{:04}.safetensors", self.state.epoch));
+        checkpoint::write(&path, &self.state, &self.variables(), &self.optimizer.state(), &self.best)?;
+        Ok(path)
+    }
+
+    fn restore(&mut self, path: &Path) -> Result<(), Error> {
+        let saved = checkpoint::read(path)?;
+        let unfit = |problem: String| {
+            crate::model::weights::Error::Content { path: path.to_owned(), problem }
+        };
+        detector::load_variables(&mut self.vs, &saved.model()).map_err(|e| unfit(e.to_string()))?;
+        self.optimizer
+            .restore(saved.progressed.steps, |name| saved.optimizer(name))
+            .map_err(|name| unfit(format!("optimizer state \"{name}\" is missing or has another shape")))?;
+        self.best = saved.best().into_iter().map(|(n, t)| (n, t.to(self.device))).collect();
+        self.state = saved.progressed;
+        self.last_checkpoint = Some(path.to_owned());
+        Ok(())
+    }
+
+    /// All variables by name, also those that training does not touch (batch-norm statistics).
+    fn variables(&self) -> Vec<(String, Tensor)> {
+        let mut variables: Vec<_> = self.vs.variables().into_iter().collect();
+        variables.sort_by(|a, b| a.0.cmp(&b.0));
+        variables
+    }
+}
+
+/// Trainable variables by name.
+fn trainable(vs: &VarStore) -> Vec<(String, Tensor)> {
+    vs.variables().into_iter().filter(|(_, tensor)| tensor.requires_grad()).collect()
+}
+
+fn is_better(scores: &ValidationScores, best: &ValidationScores) -> bool {
+    let value = |s: &ValidationScores| s.seld.unwrap_or(f64::INFINITY);
+    value(scores) < value(best)
+}

@@ -1,0 +1,51 @@
+//! Predictions against labels.
+
+use super::trial::ValidationScores;
+use crate::dataset::Recording;
+use crate::model::decode::Prediction;
+use crate::seld::event::FrameEvent;
+use crate::seld::metric::{Average, Metric, Options, Scores, Tally};
+
+/// The metric that validation uses.
+pub const VALIDATION_METRIC: Metric = Metric::Dcase2023;
+
+/// Scores of predicted events against a recording's labels, all recordings pooled.
+pub fn score<'a>(
+    metric: Metric,
+    average: Average,
+    options: Options,
+    classes: usize,
+    pairs: impl IntoIterator<Item = (&'a Recording, Vec<FrameEvent>)>,
+) -> Scores {
+    let mut tally = Tally::new(metric, classes, options);
+    for (recording, predicted) in pairs {
+        let frames = metric.scored_frames(&recording.events, &predicted);
+        tally.add_recording(&recording.events, &predicted, frames);
+    }
+    tally.scores(average)
+}
+
+/// The validation scores of one side: dcase2023, macro, 20 degrees.
+pub(super) fn validation<'a>(
+    recordings: impl Iterator<Item = &'a Recording>,
+    predictions: &[Prediction],
+    thresholds: &[f32],
+    merge_deg: f64,
+) -> Scores {
+    let pairs = recordings.zip(predictions).map(|(r, p)| (r, p.events(thresholds, merge_deg)));
+    score(VALIDATION_METRIC, Average::Macro, Options::default(), thresholds.len(), pairs)
+}
+
+impl From<&Scores> for ValidationScores {
+    fn from(scores: &Scores) -> Self {
+        let finite = |x: f64| x.is_finite().then_some(x);
+        let all = &scores.overall;
+        Self {
+            seld: finite(all.seld),
+            er20: finite(all.er),
+            f20: finite(all.f),
+            le_cd: finite(all.le),
+            lr_cd: finite(all.lr),
+        }
+    }
+}

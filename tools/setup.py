@@ -367,7 +367,8 @@ if __name__ == "__main__":
     except Failure as failure:
         sys.exit("error: {}".format(failure))
     except OSError as failure:
-        sys.exit("error: {}: free the disk or correct the rights, or set AT2SELD_CACHE to another folder".format(failure))
+        sys.exit("error: {}: {}: free the disk or correct the rights, or set AT2SELD_CACHE to another folder".format(
+            failure.filename, failure.strerror))
     except KeyboardInterrupt:
         print("error: interrupted; nothing half-made is left", file=sys.stderr)
         sys.exit(130)

@@ -25,9 +25,11 @@
 
 pub mod audio;
 pub mod backbone;
+pub mod cache;
 pub mod cli;
 pub mod controller;
 pub mod dataset;
+pub mod diagnosis;
 pub mod engine;
 pub mod export;
 pub mod features;
@@ -41,5 +43,6 @@ pub mod scene;
 pub mod search;
 pub mod seld;
 pub mod store;
+pub mod system;
 pub mod train;
 pub mod worker;

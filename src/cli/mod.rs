@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 use error::CommandResult;
 
+mod doctor;
 mod error;
 mod format;
 
@@ -21,11 +22,16 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Say what was found: versions, libtorch, devices, cache, store, disk
+    Doctor(doctor::Args),
+}
 
 impl Command {
     fn run(self) -> CommandResult {
-        match self {}
+        match self {
+            Self::Doctor(args) => doctor::run(args),
+        }
     }
 }
 

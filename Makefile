@@ -1,0 +1,32 @@
+# Cargo does the work; these are the steps around it. One profile (release) everywhere, because the C++ of
+# torch-sys is compiled once for each.
+
+CARGO ?= cargo
+
+.PHONY: help setup build demo test check clean
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+setup: ## Put libtorch and the default tagger into the user's cache (once; about 570 MB)
+	@command -v python3 >/dev/null || { \
+	  echo "error: python3 is missing: install it with pip (Debian, Ubuntu: apt install python3 python3-pip)" >&2; \
+	  exit 1; }
+	@python3 tools/setup.py
+
+build: setup ## Build target/release/at2seld
+	$(CARGO) build --release --locked
+
+demo: build ## Make a dataset, search, export and score: results in results/demo/
+	@bash tools/demo.sh
+
+test: setup ## Run all tests
+	$(CARGO) test --release --locked
+
+check: setup ## Format and lints, as in .ci/run
+	$(CARGO) fmt --check
+	$(CARGO) clippy --release --locked --all-targets -- -D warnings
+
+clean: ## Remove what was built and the demo's results; the cache folder stays
+	$(CARGO) clean
+	rm -rf results/demo

@@ -1,3 +1,6 @@
 //! The architecture document and the network it describes.
 
 pub mod arch;
+mod check;
+
+pub use check::ArchitectureProblem;

@@ -8,6 +8,7 @@
 
 pub mod align;
 pub mod arch;
+mod check;
 pub mod decode;
 pub mod detector;
 mod encoder;
@@ -19,3 +20,5 @@ pub mod saved;
 mod temporal;
 mod tracks;
 pub mod weights;
+
+pub use check::ArchitectureProblem;

@@ -1,0 +1,190 @@
+//! Reading an architecture document with errors for people, and the ranges its values must keep.
+
+use serde_json::Value;
+
+use super::arch::{Architecture, TemporalKind};
+
+/// One thing wrong with an architecture document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {message}")]
+pub struct ArchitectureProblem {
+    /// Key path, such as "encoder.width".
+    pub key: String,
+    /// The other key that this one does not agree with, when the value alone would do.
+    pub against: Option<String>,
+    /// What is wrong and what was expected.
+    pub message: String,
+}
+
+impl Architecture {
+    /// Reads a document; a key it does not name keeps its default.
+    ///
+    /// # Errors
+    /// The first unknown key or value of the wrong type, with its path. Ranges are not checked: see
+    /// [`Architecture::validate`].
+    pub fn from_value(document: Value) -> Result<Self, ArchitectureProblem> {
+        serde_path_to_error::deserialize(document).map_err(|error| ArchitectureProblem {
+            key: error.path().to_string(),
+            against: None,
+            message: error.inner().to_string(),
+        })
+    }
+
+    /// The whole document, with every key.
+    pub fn to_value(&self) -> Value {
+        serde_json::to_value(self).expect("an architecture has string keys and finite numbers only")
+    }
+
+    /// All values outside their range, and all pairs of values that do not go together; empty when it can be
+    /// built.
+    pub fn validate(&self) -> Vec<ArchitectureProblem> {
+        let mut check = Check::default();
+        self.check_features(&mut check);
+        self.check_network(&mut check);
+        self.check_training(&mut check);
+        check.problems
+    }
+
+    fn check_features(&self, check: &mut Check) {
+        let features = &self.features;
+        let mut seen = Vec::new();
+        for descriptor in &features.descriptors {
+            if seen.contains(&descriptor) {
+                check.add("features.descriptors", "names a descriptor twice".into());
+            }
+            seen.push(descriptor);
+        }
+        if seen.is_empty() {
+            check.add("features.descriptors", "is empty, expected at least one descriptor".into());
+        }
+        check.int("features.n_fft", features.n_fft, 16, 65_536);
+        check.int("features.hop", features.hop, 1, 65_536);
+        check.int("features.bands", features.bands, 4, 1024);
+        if features.hop > features.n_fft {
+            let message = format!("{} is above features.n_fft {}", features.hop, features.n_fft);
+            check.pair("features.hop", "features.n_fft", message);
+        }
+        check.number("features.fmin_hz", features.fmin_hz, 0.0, 96_000.0);
+        if let Some(fmax) = features.fmax_hz {
+            check.number("features.fmax_hz", fmax, 1.0, 96_000.0);
+            if fmax <= features.fmin_hz {
+                let message = format!("{fmax} is not above features.fmin_hz {}", features.fmin_hz);
+                check.pair("features.fmax_hz", "features.fmin_hz", message);
+            }
+        }
+    }
+
+    fn check_network(&self, check: &mut Check) {
+        if self.backbone.name.is_empty() {
+            check.add("backbone.name", "is empty".into());
+        }
+        check.int("backbone.width", self.backbone.width, 1, 8192);
+        check.dropout("backbone.dropout", self.backbone.dropout);
+        check.int("encoder.stages", self.encoder.stages, 1, 6);
+        check.int("encoder.blocks", self.encoder.blocks, 1, 16);
+        check.int("encoder.width", self.encoder.width, 1, 2048);
+        check.int("encoder.max_width", self.encoder.max_width, 1, 8192);
+        check.int("encoder.output", self.encoder.output, 1, 8192);
+        check.dropout("encoder.dropout", self.encoder.dropout);
+        if self.encoder.max_width < self.encoder.width {
+            let message = format!("{} is below encoder.width {}", self.encoder.max_width, self.encoder.width);
+            check.pair("encoder.max_width", "encoder.width", message);
+        }
+        let mut places = Vec::new();
+        for place in &self.fusion.placement {
+            if places.contains(&place) {
+                check.add("fusion.placement", "names a place twice".into());
+            }
+            places.push(place);
+        }
+        if self.temporal.kind != TemporalKind::None {
+            check.int("temporal.hidden", self.temporal.hidden, 1, 8192);
+            check.int("temporal.layers", self.temporal.layers, 1, 8);
+        }
+        check.int("tracks.count", self.tracks.count, 1, 5);
+        check.int("tracks.width", self.tracks.width, 0, 8192);
+        check.dropout("tracks.dropout", self.tracks.dropout);
+    }
+
+    fn check_training(&self, check: &mut Check) {
+        let train = &self.train;
+        check.number("loss.doa_weight", self.loss.doa_weight, 0.0, 1e6);
+        check.int("train.epochs", train.epochs.into(), 1, 100_000);
+        check.int("train.batch", i64::try_from(train.batch).unwrap_or(i64::MAX), 1, 65_536);
+        check.number("train.chunk_s", train.chunk_s, 0.1, 600.0);
+        check.number("train.learning_rate", train.learning_rate, f64::MIN_POSITIVE, 10.0);
+        check.number("train.weight_decay", train.weight_decay, 0.0, 10.0);
+        check.number("train.warmup_epochs", train.warmup_epochs, 0.0, 1e5);
+        check.number("train.clip_norm", train.clip_norm, f64::MIN_POSITIVE, 1e9);
+    }
+}
+
+#[derive(Default)]
+struct Check {
+    problems: Vec<ArchitectureProblem>,
+}
+
+impl Check {
+    fn add(&mut self, key: &str, message: String) {
+        self.problems.push(ArchitectureProblem { key: key.into(), against: None, message });
+    }
+
+    fn pair(&mut self, key: &str, against: &str, message: String) {
+        self.problems.push(ArchitectureProblem { key: key.into(), against: Some(against.into()), message });
+    }
+
+    fn int(&mut self, key: &str, value: i64, low: i64, high: i64) {
+        if !(low..=high).contains(&value) {
+            self.add(key, format!("{value} is outside {low}..={high}"));
+        }
+    }
+
+    fn number(&mut self, key: &str, value: f64, low: f64, high: f64) {
+        if !(low..=high).contains(&value) {
+            let low = if low == f64::MIN_POSITIVE { "(0".to_owned() } else { format!("[{low}") };
+            self.add(key, format!("{value} is outside {low}, {high}]"));
+        }
+    }
+
+    fn dropout(&mut self, key: &str, value: f64) {
+        if !(0.0..1.0).contains(&value) {
+            self.add(key, format!("{value} is outside [0, 1)"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_default_is_valid_and_survives_a_round_trip() {
+        let architecture = Architecture::default();
+        assert_eq!(architecture.validate(), []);
+        assert_eq!(Architecture::from_value(architecture.to_value()), Ok(architecture));
+    }
+
+    #[test]
+    fn every_range_is_reported_with_its_key() {
+        let document = json!({
+            "features": {"n_fft": 256, "hop": 480, "descriptors": []},
+            "tracks": {"count": 6, "dropout": 1.0},
+            "train": {"learning_rate": 0.0},
+        });
+        let problems = Architecture::from_value(document).unwrap().validate();
+        let keys: Vec<&str> = problems.iter().map(|p| p.key.as_str()).collect();
+        assert_eq!(
+            keys,
+            ["features.descriptors", "features.hop", "tracks.count", "tracks.dropout", "train.learning_rate"]
+        );
+        assert_eq!(problems[1].against.as_deref(), Some("features.n_fft"));
+    }
+
+    #[test]
+    fn a_wrong_type_names_its_path() {
+        let problem = Architecture::from_value(json!({"encoder": {"width": "wide"}})).unwrap_err();
+        assert_eq!(problem.key, "encoder.width");
+    }
+}

@@ -1,0 +1,235 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::ids::TrialId;
+use crate::search::snapshot::{CurvePoint, Scores, TrialView, Verdict};
+use crate::search::state::TrialState;
+use crate::search::verdict;
+
+const SPACE: &str = r#"{
+  "fixed": {"tracks.count": 2},
+  "stages": [
+    {"name": "features", "space": {"features.descriptors": {"choice": [["logmel"], ["logmel", "iv"], ["iv"]]}},
+     "budget": {"trials": 9, "epochs": 3}, "sampler": {"kind": "random"}},
+    {"name": "capacity", "inherit": "features", "budget": {"trials": 12, "epochs": 4},
+     "space": {"encoder.width": {"int": {"low": 8, "high": 64, "step": 8}},
+               "temporal.kind": {"choice": ["none", "gru"]},
+               "temporal.hidden": {"int": {"low": 16, "high": 128, "log": true}, "when": {"temporal.kind": "gru"}},
+               "tracks.dropout": {"float": {"low": 0.0, "high": 0.5}}},
+     "sampler": {"kind": "tpe", "startup": 4},
+     "pruner": {"kind": "median", "warmup_epochs": 1, "min_peers": 3}, "prune_with": ["features"],
+     "promote": {"top_k": 2, "repeats": 3}},
+    {"name": "fusion", "inherit": "capacity", "space": {"fusion.placement": {"choice": [[], ["late"]]}},
+     "budget": {"trials": 2, "epochs": 4}}
+  ]}"#;
+
+fn space() -> SearchSpace {
+    SearchSpace::parse("test.json", SPACE).unwrap()
+}
+
+/// A made-up SELD score: better with both descriptors, 32 channels, fusion, and time; a little luck by seed.
+fn score(architecture: &Value, seed: u64, epoch: u32) -> f64 {
+    let descriptors = architecture["features"]["descriptors"].as_array().unwrap().len() as f64;
+    let width = architecture["encoder"]["width"].as_f64().unwrap();
+    let fused = !architecture["fusion"]["placement"].as_array().unwrap().is_empty();
+    let luck = (seed % 97) as f64 * 1e-4;
+    1.0 - 0.1 * descriptors + (width / 32.0 - 1.0).powi(2) * 0.1 - if fused { 0.1 } else { 0.0 }
+        + architecture["tracks"]["dropout"].as_f64().unwrap() * 0.1
+        + luck
+        - 0.05 * f64::from(epoch)
+}
+
+/// A store in memory with a worker that trains one epoch a step.
+struct Bench {
+    space: SearchSpace,
+    snapshot: Snapshot,
+    seeds: BTreeMap<TrialId, (u64, u32)>,
+    log: Vec<String>,
+    finished: bool,
+}
+
+impl Bench {
+    fn new(seed: u64) -> Self {
+        let snapshot = Snapshot { seed, stages: Vec::new() };
+        Self { space: space(), snapshot, seeds: BTreeMap::new(), log: Vec::new(), finished: false }
+    }
+
+    fn carry_out(&mut self, decision: Decision) {
+        self.log.push(format!("{decision:?}"));
+        match decision {
+            Decision::BeginStage { position } => {
+                let name = self.space.stages[position].name.clone();
+                self.snapshot.stages.push(StageView { name, trials: Vec::new(), winner: None });
+            }
+            Decision::Propose(p) => {
+                let id = TrialId(1000 + self.seeds.len() as i64);
+                self.seeds.insert(id, (p.seed, p.epochs));
+                let stage = self.snapshot.stages.last_mut().unwrap();
+                assert_eq!(p.number as usize, stage.trials.len());
+                stage.trials.push(TrialView {
+                    id,
+                    number: p.number,
+                    parameters: p.parameters,
+                    architecture: p.architecture,
+                    repeat: p.repeat,
+                    repeat_of: p.repeat_of,
+                    state: TrialState::Pending,
+                    curve: Vec::new(),
+                    scores: None,
+                });
+            }
+            Decision::EndStage { winner, .. } => {
+                self.snapshot.stages.last_mut().unwrap().winner = Some(winner)
+            }
+            Decision::Finish => self.finished = true,
+            Decision::FailStage { reason } => panic!("{reason}"),
+        }
+    }
+
+    /// One epoch of the first trial that is not finished.
+    fn train(&mut self) {
+        let trials = &mut self.snapshot.stages.last_mut().unwrap().trials;
+        let trial = trials.iter_mut().find(|t| !t.state.is_finished()).unwrap();
+        let (seed, epochs) = self.seeds[&trial.id];
+        let epoch = trial.curve.len() as u32 + 1;
+        let scores = Scores { seld: Some(score(&trial.architecture, seed, epoch)), ..Scores::default() };
+        trial.curve.push(CurvePoint { epoch, train_loss: 1.0, val_loss: 1.0, scores, seconds: 1.0 });
+        let id = trial.id;
+        let verdict = verdict(&self.space, &self.snapshot, id);
+        let trials = &mut self.snapshot.stages.last_mut().unwrap().trials;
+        let trial = trials.iter_mut().find(|t| t.id == id).unwrap();
+        if epoch == epochs {
+            trial.state = TrialState::Complete;
+            trial.scores = Some(scores);
+        } else if verdict != Verdict::Continue {
+            assert_eq!(trial.repeat, 0, "repetitions are never pruned");
+            trial.state = TrialState::Pruned;
+        }
+    }
+
+    fn run(mut self, capacity: usize) -> Self {
+        for _ in 0..1000 {
+            let decisions = decide(&self.space, &self.snapshot, capacity);
+            if decisions.is_empty() {
+                self.train();
+            }
+            for decision in decisions {
+                self.carry_out(decision);
+            }
+            if self.finished {
+                return self;
+            }
+        }
+        panic!("no end: {:#?}", self.log);
+    }
+}
+
+#[test]
+fn three_stages_end_with_the_best_of_each() {
+    let bench = Bench::new(0).run(1);
+    let [features, capacity, fusion] = bench.snapshot.stages.as_slice() else { panic!() };
+    assert_eq!(features.trials.len(), 3, "the space is exhausted before the budget");
+    let winner = |view: &StageView| {
+        view.trials.iter().find(|t| Some(t.id) == view.winner).map(|t| t.architecture.clone()).unwrap()
+    };
+    assert_eq!(winner(features)["features"]["descriptors"], serde_json::json!(["logmel", "iv"]));
+    assert_eq!(winner(features)["train"]["epochs"], 3);
+    for trial in &capacity.trials {
+        assert_eq!(trial.architecture["features"], winner(features)["features"]);
+        assert_eq!(trial.architecture["tracks"]["count"], 2);
+    }
+    let repeats: Vec<_> = capacity.trials.iter().filter(|t| t.repeat > 0).collect();
+    assert_eq!(repeats.len(), 4);
+    assert_eq!(capacity.trials.len(), 16);
+    assert!(capacity.trials.iter().any(|t| t.state == TrialState::Pruned));
+    assert_eq!(winner(fusion)["fusion"]["placement"], serde_json::json!(["late"]));
+    let mut architectures: Vec<_> = capacity.trials.iter().filter(|t| t.repeat == 0).collect();
+    architectures.dedup_by_key(|t| t.architecture.to_string());
+    assert_eq!(architectures.len(), 12);
+}
+
+#[test]
+fn with_one_worker_the_sequence_is_a_function_of_file_and_seed() {
+    let log = Bench::new(3).run(1).log;
+    assert_eq!(log, Bench::new(3).run(1).log);
+    assert_ne!(log, Bench::new(4).run(1).log);
+}
+
+#[test]
+fn with_several_workers_no_more_are_active_and_seeds_stay_the_same() {
+    let mut bench = Bench::new(0);
+    while !bench.finished {
+        let decisions = decide(&bench.space, &bench.snapshot, 3);
+        let wait = decisions.is_empty();
+        decisions.into_iter().for_each(|decision| bench.carry_out(decision));
+        let active = |view: &StageView| view.trials.iter().filter(|t| !t.state.is_finished()).count();
+        assert!(bench.snapshot.stages.iter().map(active).sum::<usize>() <= 3);
+        if wait {
+            bench.train();
+        }
+    }
+    for trial in bench.snapshot.stages.iter().flat_map(|s| &s.trials) {
+        assert_eq!(bench.seeds[&trial.id].0, rng::derive(0, &["trial", &trial.repeat.to_string()]));
+    }
+}
+
+fn two_candidates(first: &[Option<f64>], second: &[Option<f64>]) -> StageView {
+    let mut trials = Vec::new();
+    for (candidate, runs) in [(0, first), (1, second)] {
+        for (repeat, score) in (0..).zip(runs) {
+            let id = TrialId(10 * candidate + i64::from(repeat));
+            trials.push(TrialView {
+                id,
+                number: trials.len() as u32,
+                parameters: Assignment::new(),
+                architecture: Value::from(candidate),
+                repeat,
+                repeat_of: (repeat > 0).then_some(TrialId(10 * candidate)),
+                state: if score.is_some() { TrialState::Complete } else { TrialState::Failed },
+                curve: Vec::new(),
+                scores: score.map(|seld| Scores { seld: Some(seld), ..Scores::default() }),
+            });
+        }
+    }
+    StageView { name: "capacity".into(), trials, winner: None }
+}
+
+fn winner_of(first: &[Option<f64>], second: &[Option<f64>]) -> (TrialId, String) {
+    stage::winner(&space().stages[1], &two_candidates(first, second)).unwrap()
+}
+
+#[test]
+fn the_better_mean_wins_and_its_best_run_stands_for_it() {
+    let (id, reason) =
+        winner_of(&[Some(0.50), Some(0.70), Some(0.69)], &[Some(0.60), Some(0.58), Some(0.59)]);
+    assert_eq!(id, TrialId(11));
+    insta::assert_snapshot!(
+        reason,
+        @"best seld: trial 10 with 0.5900 ± 0.0462 over 3 seeds; next is trial 0 with 0.6300 ± 0.0462 over 3 seeds"
+    );
+}
+
+#[test]
+fn fewer_runs_need_a_clearer_lead() {
+    // Same means; the first candidate has only one run to show for it.
+    let (id, _) = winner_of(&[Some(0.60)], &[Some(0.62), Some(0.61), Some(0.58)]);
+    assert_eq!(id, TrialId(12));
+}
+
+#[test]
+fn a_candidate_with_a_failed_run_comes_last() {
+    let (id, _) = winner_of(&[Some(0.1), None], &[Some(0.9), Some(0.8)]);
+    assert_eq!(id, TrialId(11));
+}
+
+#[test]
+fn a_stage_without_a_complete_trial_fails() {
+    let mut bench = Bench::new(0);
+    bench.carry_out(Decision::BeginStage { position: 0 });
+    for _ in 0..3 {
+        decide(&bench.space, &bench.snapshot, 1).into_iter().for_each(|d| bench.carry_out(d));
+        bench.snapshot.stages[0].trials.last_mut().unwrap().state = TrialState::Failed;
+    }
+    let decisions = decide(&bench.space, &bench.snapshot, 1);
+    assert!(matches!(decisions.as_slice(), [Decision::FailStage { .. }]), "{decisions:?}");
+}

@@ -1,0 +1,33 @@
+//! Implementations by the name that `"kind"` has in a space file.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::space::OptionsError;
+
+/// Makes an implementation from its options, an object without `kind`.
+pub type Factory<T> = fn(Value) -> Result<Arc<T>, OptionsError>;
+
+/// All implementations of a seam.
+#[derive(Debug)]
+pub struct Registry<T: ?Sized + 'static> {
+    /// What the seam is called in messages.
+    pub(crate) seam: &'static str,
+    /// Name and factory.
+    pub(crate) kinds: &'static [(&'static str, Factory<T>)],
+    /// Names that the design has and this version has not.
+    pub(crate) later: &'static [&'static str],
+}
+
+impl<T: ?Sized> Registry<T> {
+    /// The names of all implementations.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + Clone + use<'_, T> {
+        self.kinds.iter().map(|(name, _)| *name)
+    }
+
+    /// The factory of the implementation of this name.
+    pub fn factory(&self, name: &str) -> Option<Factory<T>> {
+        self.kinds.iter().find(|(kind, _)| *kind == name).map(|(_, factory)| *factory)
+    }
+}

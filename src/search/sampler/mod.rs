@@ -1,0 +1,161 @@
+//! How candidates are drawn: the trait, and the implementations by name.
+
+mod kernel;
+mod random;
+mod tpe;
+
+use std::fmt::Debug;
+
+use rand::Rng;
+
+pub use random::Random;
+pub use tpe::Tpe;
+
+use super::registry::Registry;
+use super::snapshot::Assignment;
+use super::space::ParameterSpace;
+
+/// What is known of a candidate drawn earlier.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// Its values.
+    pub assignment: Assignment,
+    /// Its loss, lower is better; `None` while nothing is known and for failed trials.
+    pub value: Option<f64>,
+    /// Whether it is still being trained, or waits for it.
+    pub running: bool,
+}
+
+/// Draws candidates.
+///
+/// An implementation keeps no state: the same space, history and stream give the same candidate. What it
+/// returns is admitted by the space, also when the history has values that the space has not.
+pub trait Sampler: Debug + Send + Sync {
+    /// A candidate. `history` is in the order of proposal.
+    fn sample(&self, space: &ParameterSpace, history: &[Observation], rng: &mut dyn Rng) -> Assignment;
+}
+
+/// All samplers.
+pub static REGISTRY: Registry<dyn Sampler> = Registry {
+    seam: "sampler",
+    kinds: &[("random", random::build), ("tpe", tpe::build)],
+    later: &["nsga2", "cmaes", "gp", "grid", "sobol", "evolution", "motpe"],
+};
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::rng;
+    use crate::search::space::{Condition, Domain, Parameter};
+
+    fn domain() -> impl Strategy<Value = Domain> {
+        prop_oneof![
+            (1..6_usize).prop_map(|n| Domain::Choice((0..n).map(|i| json!([i, "x"])).collect())),
+            (-20..20_i64, 0..30_i64, 1..5_i64).prop_map(|(low, span, step)| Domain::Int {
+                low,
+                high: low + span,
+                step,
+                log: false
+            }),
+            (1..100_i64, 0..1000_i64).prop_map(|(low, span)| Domain::Int {
+                low,
+                high: low + span,
+                step: 1,
+                log: true
+            }),
+            (-5.0..5.0, 0.0..9.0).prop_map(|(low, span)| Domain::Float { low, high: low + span, log: false }),
+            (1e-6..1.0, 1.0..1e4).prop_map(|(low, times)| Domain::Float {
+                low,
+                high: low * times,
+                log: true
+            }),
+        ]
+    }
+
+    /// A space in which every second parameter hangs on a switch.
+    fn space() -> impl Strategy<Value = ParameterSpace> {
+        prop::collection::vec(domain(), 1..5).prop_map(|domains| {
+            let switch = Domain::Choice(vec![json!(true), json!(false)]);
+            let mut parameters = vec![Parameter { key: "z.switch".into(), domain: switch, when: Vec::new() }];
+            for (index, domain) in domains.into_iter().enumerate() {
+                let on = Condition { key: "z.switch".into(), value: Value::Bool(true) };
+                let when = if index % 2 == 0 { vec![on] } else { Vec::new() };
+                parameters.push(Parameter { key: format!("p{index}"), domain, when });
+            }
+            ParameterSpace::new(parameters).unwrap()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_sampler_keeps_to_the_space_and_repeats_itself(space in space(), seed in 0..1000_u64) {
+            for (kind, factory) in REGISTRY.kinds {
+                let sampler = factory(json!({})).unwrap();
+                let mut history: Vec<Observation> = Vec::new();
+                for number in 0..16 {
+                    let path = [*kind, &number.to_string()];
+                    let assignment = sampler.sample(&space, &history, &mut rng::stream(seed, &path));
+                    prop_assert!(space.admits(&assignment), "{kind}: {assignment:?}");
+                    let again = sampler.sample(&space, &history, &mut rng::stream(seed, &path));
+                    prop_assert_eq!(&assignment, &again);
+                    let value = match number % 5 {
+                        3 => None,
+                        4 => Some(f64::NAN),
+                        _ => Some(f64::from(number * 7 % 11)),
+                    };
+                    history.push(Observation { assignment, value, running: number % 6 == 5 });
+                }
+            }
+        }
+    }
+
+    /// A basin in two numbers, moved by a choice, with a number that takes part for one choice only.
+    fn toy_loss(assignment: &Assignment) -> f64 {
+        let number = |key: &str| assignment.get(key).and_then(Value::as_f64);
+        let (x, rate) = (number("x").unwrap(), number("rate").unwrap());
+        let basin = (x - 0.7).powi(2) + ((rate.ln() - 0.01_f64.ln()) / 5.0).powi(2);
+        match assignment["kind"].as_str().unwrap() {
+            "a" => basin + 0.3,
+            "b" => basin + (number("width").unwrap() / 64.0 - 0.5).powi(2),
+            _ => basin + 0.6,
+        }
+    }
+
+    fn toy_space() -> ParameterSpace {
+        let parameter = |key: &str, domain| Parameter { key: key.into(), domain, when: Vec::new() };
+        let mut width = parameter("width", Domain::Int { low: 8, high: 64, step: 8, log: false });
+        width.when = vec![Condition { key: "kind".into(), value: json!("b") }];
+        ParameterSpace::new(vec![
+            parameter("x", Domain::Float { low: -1.0, high: 1.0, log: false }),
+            parameter("rate", Domain::Float { low: 1e-4, high: 1.0, log: true }),
+            parameter("kind", Domain::Choice(vec![json!("a"), json!("b"), json!("c")])),
+            width,
+        ])
+        .unwrap()
+    }
+
+    fn best_of(sampler: &dyn Sampler, seed: u64, trials: usize) -> f64 {
+        let space = toy_space();
+        let mut history: Vec<Observation> = Vec::new();
+        for number in 0..trials {
+            let mut rng = rng::stream(seed, &["toy", &number.to_string()]);
+            let assignment = sampler.sample(&space, &history, &mut rng);
+            let value = Some(toy_loss(&assignment));
+            history.push(Observation { assignment, value, running: false });
+        }
+        history.iter().filter_map(|o| o.value).fold(f64::INFINITY, f64::min)
+    }
+
+    #[test]
+    fn tpe_finds_a_clearly_better_point_than_random_on_average() {
+        let mean = |sampler: &dyn Sampler| (0..20).map(|seed| best_of(sampler, seed, 40)).sum::<f64>() / 20.0;
+        let (random, tpe) = (mean(&Random), mean(&Tpe::default()));
+        eprintln!("random {random:.4} tpe {tpe:.4}");
+        assert!(tpe < 0.6 * random, "tpe {tpe} random {random}");
+    }
+}

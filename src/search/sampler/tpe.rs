@@ -1,0 +1,71 @@
+//! Tree-structured Parzen estimator: draw where good candidates are dense and bad ones are not.
+//!
+//! Bergstra et al., "Algorithms for Hyper-Parameter Optimization" (2011); the two densities are over whole
+//! candidates rather than single parameters (Falkner et al., arXiv 1807.01774), so that values which are only
+//! good together are drawn together.
+
+use std::sync::Arc;
+
+use rand::Rng;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::kernel::Parzen;
+use super::{Observation, Random, Sampler};
+use crate::search::snapshot::Assignment;
+use crate::search::space::{OptionsError, ParameterSpace};
+
+/// Options of the sampler.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tpe {
+    /// Candidates drawn at random before the first density is made.
+    pub startup: usize,
+    /// Draws from the good density, of which the most promising is taken.
+    pub candidates: usize,
+    /// Share of the finished candidates that count as good.
+    pub gamma: f64,
+}
+
+impl Default for Tpe {
+    fn default() -> Self {
+        Self { startup: 8, candidates: 24, gamma: 0.2 }
+    }
+}
+
+pub(super) fn build(options: Value) -> Result<Arc<dyn Sampler>, OptionsError> {
+    serde_path_to_error::deserialize::<_, Tpe>(options).map(|tpe| Arc::new(tpe) as _)
+}
+
+impl Sampler for Tpe {
+    fn sample(&self, space: &ParameterSpace, history: &[Observation], rng: &mut dyn Rng) -> Assignment {
+        if history.len() < self.startup {
+            return Random.sample(space, history, rng);
+        }
+        let (good, bad) = self.split(history);
+        let (good, bad) = (Parzen::new(space, &good), Parzen::new(space, &bad));
+        let mut best: Option<(f64, Assignment)> = None;
+        for _ in 0..self.candidates.max(1) {
+            let candidate = good.sample(rng);
+            let promise = good.log_density(&candidate) - bad.log_density(&candidate);
+            if best.as_ref().is_none_or(|(most, _)| promise > *most) {
+                best = Some((promise, candidate));
+            }
+        }
+        best.map(|(_, candidate)| candidate).unwrap_or_default()
+    }
+}
+
+impl Tpe {
+    /// The good and the bad. Candidates still in training count as bad, so that workers that draw at the same
+    /// time spread out.
+    fn split<'a>(&self, history: &'a [Observation]) -> (Vec<&'a Observation>, Vec<&'a Observation>) {
+        let (running, mut finished): (Vec<_>, Vec<_>) = history.iter().partition(|o| o.running);
+        let loss = |o: &Observation| o.value.filter(|v| !v.is_nan()).unwrap_or(f64::INFINITY);
+        finished.sort_by(|a, b| loss(a).total_cmp(&loss(b)));
+        let known = finished.iter().filter(|o| loss(o).is_finite()).count();
+        let count = ((self.gamma.clamp(0.0, 1.0) * finished.len() as f64).ceil() as usize).min(known);
+        let bad = finished.split_off(count).into_iter().chain(running).collect();
+        (finished, bad)
+    }
+}

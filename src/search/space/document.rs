@@ -1,0 +1,49 @@
+//! Values set at key paths of an architecture document.
+
+use serde_json::{Map, Value};
+
+use crate::model::arch::Architecture;
+use crate::search::snapshot::Assignment;
+
+/// Sets the value at a dotted path; objects on the way are made where they are missing.
+pub(crate) fn set(document: &mut Value, path: &str, value: Value) {
+    let mut at = document;
+    for key in path.split('.') {
+        if !at.is_object() {
+            *at = Value::Object(Map::new());
+        }
+        at = &mut at[key];
+    }
+    *at = value;
+}
+
+/// The whole architecture document of a candidate: `base` with the assignment and the budget's epochs.
+/// `None` when it is not a valid architecture.
+pub(crate) fn candidate(base: &Value, assignment: &Assignment, epochs: u32) -> Option<Value> {
+    let mut document = base.clone();
+    for (key, value) in assignment {
+        set(&mut document, key, value.clone());
+    }
+    set(&mut document, "train.epochs", epochs.into());
+    let architecture = Architecture::from_value(document).ok()?;
+    architecture.validate().is_empty().then(|| architecture.to_value())
+}
+
+/// Key paths of all settings of the architecture, in the order of the document.
+pub(crate) fn setting_keys() -> Vec<String> {
+    let mut keys = Vec::new();
+    collect("", &Architecture::default().to_value(), &mut keys);
+    keys
+}
+
+fn collect(prefix: &str, value: &Value, keys: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                collect(&path, value, keys);
+            }
+        }
+        _ => keys.push(prefix.to_owned()),
+    }
+}

@@ -1,0 +1,365 @@
+//! From the text of a space file to a checked [`SearchSpace`], or to all that is wrong with it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::condition::{Condition, ParameterSpace};
+use super::fit::Fit;
+use super::param::{Domain, Parameter};
+use super::problem::{Place, Problem, SpaceError, suggestion};
+use super::raw::{Notes, RawBudget, RawFile, RawFloat, RawInt, RawParameter, RawPromote, RawStage};
+use super::spec::{Budget, Objective, Promote, SearchSpace, StageSpec, StudyOptions};
+use crate::search::registry::Registry;
+use crate::search::{pruner, sampler};
+
+impl SearchSpace {
+    /// Reads the text of a space file; `file` is its name in messages.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with line and key.
+    ///
+    /// ```
+    /// use at2seld::search::space::SearchSpace;
+    /// let text = r#"{"stages": [{"name": "capacity", "space": {"encoder.width": {"choice": [16, 32]}},
+    ///                            "budget": {"trials": 2, "epochs": 5}}]}"#;
+    /// let space = SearchSpace::parse("space.json", text)?;
+    /// assert_eq!(space.stages[0].budget.epochs, 5);
+    /// # Ok::<(), at2seld::search::space::SpaceError>(())
+    /// ```
+    pub fn parse(file: &str, text: &str) -> Result<Self, SpaceError> {
+        let fail = |problems| SpaceError { file: file.to_owned(), problems };
+        let document: Value = serde_json::from_str(text).map_err(|error| {
+            let message = error.to_string();
+            let message = message.split(" at line ").next().unwrap_or_default();
+            let message = format!("not JSON: {message} (column {})", error.column());
+            fail(vec![Problem { line: error.line().max(1), key: String::new(), message }])
+        })?;
+        let mut notes = Notes::new(text);
+        let space = lower(document, &mut notes);
+        match space {
+            Some(space) if notes.is_empty() => Ok(space),
+            _ => Err(fail(notes.into_problems())),
+        }
+    }
+}
+
+fn lower(document: Value, notes: &mut Notes) -> Option<SearchSpace> {
+    let root = Place::default();
+    let raw: RawFile = notes.read(document, &root)?;
+    let study = lower_study(raw.study, &root.key("study"), notes);
+    let mut fit = Fit::new(raw.fixed, &root.key("fixed"), notes);
+    let mut stages: Vec<StageSpec> = Vec::new();
+    let place = root.key("stages");
+    for (index, stage) in raw.stages.iter().flatten().enumerate() {
+        let stage = lower_stage(stage.clone(), &place.index(index), index, &stages, &mut fit, notes);
+        stages.extend(stage);
+    }
+    if raw.stages.is_none_or(|stages| stages.is_empty()) && !notes.has(&place) {
+        notes.add(&place, "expected a list with at least one stage");
+    }
+    Some(SearchSpace { study, fixed: fit.into_fixed(), stages })
+}
+
+fn lower_study(raw: Option<Value>, place: &Place, notes: &mut Notes) -> StudyOptions {
+    let study: StudyOptions = raw.and_then(|raw| notes.read(raw, place)).unwrap_or_default();
+    if !(1..=1024).contains(&study.threads) {
+        notes.add(&place.key("threads"), format!("{} is outside 1..=1024", study.threads));
+    }
+    if !(study.validation > 0.0 && study.validation < 1.0) {
+        notes.add(&place.key("validation"), format!("{} is outside (0, 1)", study.validation));
+    }
+    if study.max_attempts == 0 {
+        notes.add(&place.key("max_attempts"), "0 is outside 1..");
+    }
+    study
+}
+
+fn lower_stage(
+    value: Value,
+    place: &Place,
+    index: usize,
+    earlier: &[StageSpec],
+    fit: &mut Fit,
+    notes: &mut Notes,
+) -> Option<StageSpec> {
+    let raw: RawStage = notes.read(value, place)?;
+    let name = stage_name(raw.name, place, earlier, notes);
+    let known: Vec<&str> = earlier.iter().map(|stage| stage.name.as_str()).collect();
+    let mut check_earlier = |place: &Place, wanted: &str| {
+        if !known.contains(&wanted) {
+            let hint = suggestion(wanted, known.iter().copied());
+            notes.add(place, format!("no earlier stage is named \"{wanted}\"{hint}"));
+        }
+    };
+    if let Some(wanted) = &raw.inherit {
+        check_earlier(&place.key("inherit"), wanted);
+    }
+    for (at, wanted) in raw.prune_with.iter().enumerate() {
+        check_earlier(&place.key("prune_with").index(at), wanted);
+    }
+    let space = lower_space(raw.space, &place.key("space"), fit, notes);
+    let sampler = lower_kind(&sampler::REGISTRY, raw.sampler, "tpe", &place.key("sampler"), notes);
+    let pruner = lower_kind(&pruner::REGISTRY, raw.pruner, "none", &place.key("pruner"), notes);
+    let budget = lower_budget(raw.budget, &place.key("budget"), notes);
+    let promote = lower_promote(raw.promote, &place.key("promote"), notes);
+    let objective = lower_objective(raw.objective, &place.key("objective"), notes);
+    Some(StageSpec {
+        // Never seen: a stage without a name is a problem. It keeps the names of others apart.
+        name: name.unwrap_or_else(|| format!("stages[{index}]")),
+        inherit: raw.inherit,
+        space,
+        // As with the name: a stand-in, so that later stages find this one.
+        sampler: sampler.unwrap_or_else(|| Arc::new(sampler::Random)),
+        pruner: pruner.unwrap_or_else(|| Arc::new(pruner::Never)),
+        budget,
+        objective,
+        promote,
+        prune_with: raw.prune_with,
+    })
+}
+
+fn stage_name(
+    name: Option<String>,
+    place: &Place,
+    earlier: &[StageSpec],
+    notes: &mut Notes,
+) -> Option<String> {
+    let at = place.key("name");
+    match &name {
+        None if notes.has(&at) => {}
+        None => notes.add(&at, "missing, expected a name for the stage"),
+        Some(name) if name.trim().is_empty() => notes.add(&at, "empty, expected a name for the stage"),
+        Some(name) if earlier.iter().any(|stage| stage.name == *name) => {
+            notes.add(&at, format!("an earlier stage is named \"{name}\" too"));
+        }
+        Some(_) => {}
+    }
+    name
+}
+
+/// Makes the implementation that `"kind"` names, or the default one, from the other keys.
+fn lower_kind<T: ?Sized>(
+    registry: &Registry<T>,
+    raw: Option<Map<String, Value>>,
+    default: &str,
+    place: &Place,
+    notes: &mut Notes,
+) -> Option<Arc<T>> {
+    let mut options = raw.unwrap_or_default();
+    let at = place.key("kind");
+    let kind = match options.shift_remove("kind") {
+        None => default.to_owned(),
+        Some(Value::String(kind)) => kind,
+        Some(other) => {
+            notes.add(&at, format!("{other} is not the name of a {}", registry.seam));
+            return None;
+        }
+    };
+    let Some(factory) = registry.factory(&kind) else {
+        let message = if registry.later.contains(&kind.as_str()) {
+            let names: Vec<&str> = registry.names().collect();
+            format!("the {} \"{kind}\" is not supported yet; there is: {}", registry.seam, names.join(", "))
+        } else {
+            format!("unknown {} \"{kind}\"{}", registry.seam, suggestion(&kind, registry.names()))
+        };
+        notes.add(&at, message);
+        return None;
+    };
+    notes.read_with(Value::Object(options), place, factory)
+}
+
+fn lower_budget(raw: Option<Value>, place: &Place, notes: &mut Notes) -> Budget {
+    let raw: RawBudget = raw.and_then(|raw| notes.read(raw, place)).unwrap_or_default();
+    let mut positive = |key: &str, value: Option<u32>| {
+        let at = place.key(key);
+        match value {
+            Some(0) => notes.add(&at, "0 is outside 1.."),
+            None if !notes.is_told(place) && !notes.has(&at) => {
+                notes.add(&at, "missing, expected a whole number from 1")
+            }
+            _ => {}
+        }
+        value.unwrap_or(1)
+    };
+    Budget { trials: positive("trials", raw.trials), epochs: positive("epochs", raw.epochs) }
+}
+
+fn lower_promote(raw: Option<Value>, place: &Place, notes: &mut Notes) -> Promote {
+    let default = Promote::default();
+    let raw: RawPromote = raw.and_then(|raw| notes.read(raw, place)).unwrap_or_default();
+    let promote = Promote {
+        top_k: raw.top_k.unwrap_or(default.top_k),
+        repeats: raw.repeats.unwrap_or(default.repeats),
+    };
+    for (key, value) in [("top_k", promote.top_k), ("repeats", promote.repeats)] {
+        if value == 0 {
+            notes.add(&place.key(key), "0 is outside 1..");
+        }
+    }
+    promote
+}
+
+fn lower_objective(raw: Option<Value>, place: &Place, notes: &mut Notes) -> Objective {
+    let name = match raw {
+        None => return Objective::default(),
+        Some(Value::String(name)) => name,
+        Some(Value::Array(_)) => {
+            notes.add(place, "several objectives are not supported yet; name one score, such as \"seld\"");
+            return Objective::default();
+        }
+        Some(other) => {
+            notes.add(place, format!("{other} is not a score; expected a name, such as \"seld\""));
+            return Objective::default();
+        }
+    };
+    let known = Objective::ALL.map(Objective::as_str);
+    Objective::ALL.into_iter().find(|objective| objective.as_str() == name).unwrap_or_else(|| {
+        let message = match name.as_str() {
+            "params" | "macs" | "seconds" => format!("the objective \"{name}\" is not supported yet"),
+            _ => format!("unknown score \"{name}\"{}", suggestion(&name, known)),
+        };
+        notes.add(place, message);
+        Objective::default()
+    })
+}
+
+fn lower_space(raw: Map<String, Value>, place: &Place, fit: &mut Fit, notes: &mut Notes) -> ParameterSpace {
+    let keys: Vec<String> = raw.keys().cloned().collect();
+    let mut parameters = Vec::new();
+    let mut whens = Vec::new();
+    for (key, value) in raw {
+        let at = place.key(&key);
+        let known = fit.check_key(&key, &at, notes);
+        let Some(raw) = notes.read::<RawParameter>(value, &at) else { continue };
+        whens.push((key.clone(), raw.when.clone()));
+        let Some((domain, within)) = lower_domain(raw, &at, notes) else { continue };
+        if known {
+            fit.check_domain(&key, &domain, &keys, &within, notes);
+        }
+        parameters.push(Parameter { key, domain, when: Vec::new() });
+    }
+    for (key, when) in whens {
+        let conditions = lower_conditions(when, &parameters, &keys, &place.key(&key).key("when"), notes);
+        if let Some(parameter) = parameters.iter_mut().find(|p| p.key == key) {
+            parameter.when = conditions;
+        }
+    }
+    ParameterSpace::new(parameters).unwrap_or_else(|circle| {
+        if !circle.iter().any(|key| notes.has(&place.key(key))) {
+            let message = format!("the conditions of {} wait for each other", circle.join(", "));
+            notes.add(&place.key(&circle[0]).key("when"), message);
+        }
+        ParameterSpace::default()
+    })
+}
+
+fn lower_conditions(
+    when: BTreeMap<String, Value>,
+    parameters: &[Parameter],
+    keys: &[String],
+    place: &Place,
+    notes: &mut Notes,
+) -> Vec<Condition> {
+    let mut conditions = Vec::new();
+    for (key, value) in when {
+        let at = place.key(&key);
+        match parameters.iter().find(|p| p.key == key) {
+            None if keys.contains(&key) => {}
+            None => {
+                let hint = suggestion(&key, keys.iter().map(String::as_str));
+                notes.add(&at, format!("this stage has no parameter \"{key}\"{hint}"));
+            }
+            Some(Parameter { domain: Domain::Float { .. }, .. }) => {
+                notes.add(&at, "a float parameter cannot be a condition; use a choice or an int");
+            }
+            Some(other) if !other.domain.contains(&value) => {
+                notes.add(&at, format!("{value} is not a value of \"{key}\", so this never holds"));
+            }
+            Some(_) => {}
+        }
+        conditions.push(Condition { key, value });
+    }
+    conditions
+}
+
+/// The domain and the place of what describes it.
+fn lower_domain(raw: RawParameter, place: &Place, notes: &mut Notes) -> Option<(Domain, Place)> {
+    match (raw.choice, raw.int, raw.float) {
+        (Some(values), None, None) => lower_choice(values, place.key("choice"), notes),
+        (None, Some(int), None) => lower_int(int, place.key("int"), notes),
+        (None, None, Some(float)) => lower_float(float, place.key("float"), notes),
+        _ if notes.has(place) => None,
+        _ => {
+            notes.add(place, "expected exactly one of \"choice\", \"int\", \"float\"");
+            None
+        }
+    }
+}
+
+fn lower_choice(values: Vec<Value>, place: Place, notes: &mut Notes) -> Option<(Domain, Place)> {
+    if values.is_empty() {
+        notes.add(&place, "empty, expected at least one value");
+        return None;
+    }
+    for (index, value) in values.iter().enumerate() {
+        if values[..index].contains(value) {
+            notes.add(&place.index(index), format!("{value} is there twice"));
+        }
+    }
+    Some((Domain::Choice(values), place))
+}
+
+fn lower_int(raw: Value, place: Place, notes: &mut Notes) -> Option<(Domain, Place)> {
+    let raw: RawInt = notes.read(raw, &place)?;
+    let (low, high) = bounds(raw.low, raw.high, &place, notes)?;
+    let step = raw.step.unwrap_or(1);
+    if step < 1 {
+        notes.add(&place.key("step"), format!("{step} is outside 1.."));
+        return None;
+    }
+    if raw.log && (low < 1 || step != 1) {
+        notes.add(&place.key("log"), "a logarithmic scale needs \"low\" of at least 1 and no \"step\"");
+        return None;
+    }
+    if high.checked_sub(low).is_none_or(|span| span / step >= 1 << 32) {
+        notes.add(&place, "has more than 4 billion values; use a float or a larger step");
+        return None;
+    }
+    Some((Domain::Int { low, high, step, log: raw.log }, place))
+}
+
+fn lower_float(raw: Value, place: Place, notes: &mut Notes) -> Option<(Domain, Place)> {
+    let raw: RawFloat = notes.read(raw, &place)?;
+    let (low, high) = bounds(raw.low, raw.high, &place, notes)?;
+    if raw.log && low <= 0.0 {
+        notes.add(&place.key("low"), format!("a logarithmic scale needs \"low\" above 0, got {low}"));
+        return None;
+    }
+    Some((Domain::Float { low, high, log: raw.log }, place))
+}
+
+fn bounds<T: PartialOrd + std::fmt::Display>(
+    low: Option<T>,
+    high: Option<T>,
+    place: &Place,
+    notes: &mut Notes,
+) -> Option<(T, T)> {
+    match (low, high) {
+        (Some(low), Some(high)) if low <= high => Some((low, high)),
+        (Some(low), Some(high)) => {
+            notes.add(&place.key("low"), format!("{low} is above \"high\", which is {high}"));
+            None
+        }
+        _ if notes.has(place) => None,
+        (None, _) => {
+            notes.add(&place.key("low"), "missing, expected a number");
+            None
+        }
+        (_, None) => {
+            notes.add(&place.key("high"), "missing, expected a number");
+            None
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What a search space file says, checked and with its defaults filled in.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::condition::ParameterSpace;
+use crate::search::pruner::Pruner;
+use crate::search::sampler::Sampler;
+use crate::search::snapshot::Scores;
+
+/// A staged search.
+#[derive(Debug, Clone)]
+pub struct SearchSpace {
+    /// What holds for the study as a whole.
+    pub study: StudyOptions,
+    /// The architecture that stages without `inherit` begin from: the defaults and what the file fixes.
+    pub fixed: Value,
+    /// In the order in which they are searched; never empty.
+    pub stages: Vec<StageSpec>,
+}
+
+/// What holds for a study as a whole.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StudyOptions {
+    /// For people.
+    pub description: String,
+    /// Threads of libtorch in every worker. Part of the study and not of the machine, because the order of
+    /// sums, and so the last digits of a score, depends on it.
+    pub threads: usize,
+    /// Share of the training recordings held out for validation, in (0, 1).
+    pub validation: f64,
+    /// How often a trial is begun before it counts as failed.
+    pub max_attempts: u32,
+}
+
+impl Default for StudyOptions {
+    fn default() -> Self {
+        Self { description: String::new(), threads: 1, validation: 0.25, max_attempts: 3 }
+    }
+}
+
+/// One search of a study.
+#[derive(Debug, Clone)]
+pub struct StageSpec {
+    /// Unique in the study.
+    pub name: String,
+    /// The earlier stage whose winner this one begins from.
+    pub inherit: Option<String>,
+    /// What is searched.
+    pub space: ParameterSpace,
+    /// How candidates are drawn.
+    pub sampler: Arc<dyn Sampler>,
+    /// When running trials are ended early.
+    pub pruner: Arc<dyn Pruner>,
+    /// How much is spent.
+    pub budget: Budget,
+    /// What is optimised.
+    pub objective: Objective,
+    /// How the winner is chosen.
+    pub promote: Promote,
+    /// Earlier stages whose curves the pruner compares with as well.
+    pub prune_with: Vec<String>,
+}
+
+/// What a stage may spend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Candidates, without the repetitions of the promoted ones.
+    pub trials: u32,
+    /// Epochs of every trial.
+    pub epochs: u32,
+}
+
+/// How the winner of a stage is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Promote {
+    /// How many of the best candidates are looked at again.
+    pub top_k: u32,
+    /// Runs of each of them, the first included, every one with another seed.
+    pub repeats: u32,
+}
+
+impl Default for Promote {
+    fn default() -> Self {
+        Self { top_k: 1, repeats: 1 }
+    }
+}
+
+/// The validation score that a stage optimises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Objective {
+    /// SELD score, minimised.
+    #[default]
+    Seld,
+    /// Error rate within 20 degrees, minimised.
+    Er20,
+    /// F-score within 20 degrees, maximised.
+    F20,
+    /// Class-dependent localization error, minimised.
+    LeCd,
+    /// Class-dependent localization recall, maximised.
+    LrCd,
+}
+
+impl Objective {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Seld, Self::Er20, Self::F20, Self::LeCd, Self::LrCd];
+
+    /// The name in files, tables and messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Seld => "seld",
+            Self::Er20 => "er20",
+            Self::F20 => "f20",
+            Self::LeCd => "le_cd",
+            Self::LrCd => "lr_cd",
+        }
+    }
+
+    /// The score itself; `None` when undefined or not a finite number.
+    pub fn score(self, scores: &Scores) -> Option<f64> {
+        let score = match self {
+            Self::Seld => scores.seld,
+            Self::Er20 => scores.er20,
+            Self::F20 => scores.f20,
+            Self::LeCd => scores.le_cd,
+            Self::LrCd => scores.lr_cd,
+        };
+        score.filter(|score| score.is_finite())
+    }
+
+    /// The score, turned so that lower is better.
+    pub fn loss(self, scores: &Scores) -> Option<f64> {
+        self.score(scores).map(|score| score * self.sign())
+    }
+
+    /// 1 where lower is better, -1 where higher is: from loss to score and back.
+    pub fn sign(self) -> f64 {
+        match self {
+            Self::Seld | Self::Er20 | Self::LeCd => 1.0,
+            Self::F20 | Self::LrCd => -1.0,
+        }
+    }
+}
+
+impl SearchSpace {
+    /// The stage of this name.
+    pub fn stage(&self, name: &str) -> Option<&StageSpec> {
+        self.stages.iter().find(|stage| stage.name == name)
+    }
+}

@@ -1,0 +1,137 @@
+use serde_json::json;
+
+use super::*;
+
+fn errors(text: &str) -> String {
+    SearchSpace::parse("space.json", text).unwrap_err().to_string()
+}
+
+/// A file with one stage, with `stage` among its keys.
+fn with_stage(stage: &str) -> String {
+    format!(
+        "{{\"stages\": [\n  {{\"name\": \"one\", \"budget\": {{\"trials\": 2, \"epochs\": 1}},\n   {stage}}}\n]}}"
+    )
+}
+
+#[test]
+fn a_minimal_file_has_defaults() {
+    let space = SearchSpace::parse("space.json", &with_stage(r#""space": {}"#)).unwrap();
+    assert_eq!(space.study, StudyOptions::default());
+    let stage = &space.stages[0];
+    assert_eq!((stage.promote.top_k, stage.promote.repeats, stage.objective.as_str()), (1, 1, "seld"));
+    assert!(stage.space.parameters().is_empty());
+}
+
+#[test]
+fn fixed_takes_key_paths_and_nested_objects() {
+    let text = r#"{"fixed": {"encoder.width": 48, "tracks": {"count": 2}, "temporal": {"kind": "none"}},
+                   "stages": [{"name": "a", "budget": {"trials": 1, "epochs": 1}}]}"#;
+    let fixed = SearchSpace::parse("space.json", text).unwrap().fixed;
+    assert_eq!(fixed["encoder"]["width"], 48);
+    assert_eq!(fixed["encoder"]["blocks"], 1);
+    assert_eq!(fixed["tracks"]["count"], 2);
+    assert_eq!(fixed["temporal"]["kind"], "none");
+}
+
+#[test]
+fn conditions_order_the_parameters() {
+    let text = with_stage(
+        r#""space": {"encoder.width": {"choice": [8, 16], "when": {"temporal.kind": "gru"}},
+                     "temporal.kind": {"choice": ["none", "gru"]}}"#,
+    );
+    let space = SearchSpace::parse("space.json", &text).unwrap();
+    let keys: Vec<_> = space.stages[0].space.parameters().iter().map(|p| p.key.as_str()).collect();
+    assert_eq!(keys, ["temporal.kind", "encoder.width"]);
+    let admits =
+        |value: serde_json::Value| space.stages[0].space.admits(&serde_json::from_value(value).unwrap());
+    assert!(admits(json!({"temporal.kind": "none"})));
+    assert!(admits(json!({"temporal.kind": "gru", "encoder.width": 8})));
+    assert!(!admits(json!({"temporal.kind": "none", "encoder.width": 8})));
+    assert!(!admits(json!({"temporal.kind": "gru"})));
+    assert_eq!(space.stages[0].space.enumerate(10).unwrap().len(), 3);
+}
+
+#[test]
+fn every_mistake_is_reported_at_once() {
+    insta::assert_snapshot!(errors(include_str!("../../../tests/fixtures/space/many_mistakes.json")));
+}
+
+#[test]
+fn the_root_and_broken_json() {
+    insta::assert_snapshot!(
+        [
+            errors("{\n  \"stages\": [\n"),
+            errors("{\"stages\": [{}],}"),
+            errors("[]"),
+            errors("{}"),
+            errors("{\"stages\": []}"),
+            errors("{\"stages\": {\"name\": \"a\"}}"),
+            errors("{\"fixed\": [], \"stages\": [7, [], {\"name\": \"a\", \"budget\": [1, 2]}]}"),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
+fn values_that_do_not_fit_the_architecture() {
+    insta::assert_snapshot!(errors(&with_stage(
+        r#""space": {
+     "encoder.width": {"choice": [16, "wide", 0]},
+     "tracks.count": {"int": {"low": 1, "high": 8}},
+     "tracks.dropout": {"float": {"low": 0, "high": 1}},
+     "features.descriptors": {"choice": [["logmel"], ["gcc"], "iv", []]},
+     "features.hop": {"choice": [480, 2000]},
+     "temporal.kind": {"choice": ["gru", "lstm"]}
+   }"#
+    )));
+}
+
+#[test]
+fn values_that_depend_on_another_parameter_are_left_to_the_search() {
+    let text = with_stage(
+        r#""space": {"features.hop": {"choice": [480, 2000]}, "features.n_fft": {"choice": [1024, 4096]}}"#,
+    );
+    assert!(SearchSpace::parse("space.json", &text).is_ok());
+}
+
+#[test]
+fn what_is_not_supported_yet_is_refused() {
+    insta::assert_snapshot!(errors(&with_stage(
+        r#""warm_start": true,
+   "constraints": {"params": {"max": 5e6}},
+   "objective": [{"metric": "seld"}, {"metric": "params"}],
+   "sampler": {"kind": "nsga2"},
+   "pruner": {"kind": "asha"}"#
+    )));
+}
+
+#[test]
+fn mistakes_around_conditions() {
+    insta::assert_snapshot!(errors(&with_stage(
+        r#""space": {
+     "encoder.width": {"choice": [8, 16], "when": {"temporal.knd": "gru"}},
+     "encoder.blocks": {"choice": [1, 2], "when": {"temporal.kind": "lstm"}},
+     "encoder.stages": {"choice": [1, 2], "when": {"tracks.dropout": 0.5}},
+     "temporal.kind": {"choice": ["none", "gru"]},
+     "tracks.dropout": {"float": {"low": 0.0, "high": 0.5}}
+   }"#
+    )));
+    insta::assert_snapshot!(
+        "circle",
+        errors(&with_stage(
+            r#""space": {
+     "encoder.width": {"choice": [8, 16], "when": {"encoder.blocks": 1}},
+     "encoder.blocks": {"choice": [1, 2], "when": {"encoder.width": 8}}
+   }"#
+        ))
+    );
+}
+
+#[test]
+fn the_demo_space_is_valid() {
+    let text = include_str!("../../../search_spaces/demo.json");
+    let space = SearchSpace::parse("demo.json", text).unwrap();
+    let names: Vec<&str> = space.stages.iter().map(|stage| stage.name.as_str()).collect();
+    assert_eq!(names, ["input-features", "encoder-capacity", "fusion-placement"]);
+    assert_eq!(space.stages[2].inherit.as_deref(), Some("encoder-capacity"));
+}

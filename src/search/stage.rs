@@ -1,0 +1,138 @@
+//! The rules of one stage: what its trials say, which are promoted, which one wins, which are ended early.
+
+use super::pruner::LossCurve;
+use super::sampler::Observation;
+use super::snapshot::{CurvePoint, Snapshot, StageView, TrialView, Verdict};
+use super::space::{Objective, SearchSpace, StageSpec};
+use super::state::TrialState;
+use crate::ids::TrialId;
+
+/// What to do with a trial of `stage` that has just reported the last point of `curve`, given the curves of its
+/// peers.
+pub fn judge(stage: &StageSpec, curve: &[CurvePoint], peers: &[Vec<CurvePoint>]) -> Verdict {
+    let peers: Vec<LossCurve> = peers.iter().map(|peer| losses(stage.objective, peer)).collect();
+    stage.pruner.judge(&losses(stage.objective, curve), &peers)
+}
+
+/// Like [`judge`], with the peers looked up: the other candidates of the trial's stage and those of the stages
+/// in its `prune_with`. Repetitions of promoted candidates are never ended early, and are no peers. A trial that
+/// the snapshot does not have goes on.
+pub fn verdict(space: &SearchSpace, snapshot: &Snapshot, trial: TrialId) -> Verdict {
+    let of_trial = |view: &&StageView| view.trials.iter().any(|t| t.id == trial);
+    let Some(view) = snapshot.stages.iter().find(of_trial) else { return Verdict::Continue };
+    let Some(spec) = space.stage(&view.name) else { return Verdict::Continue };
+    let compared = |other: &&StageView| other.name == view.name || spec.prune_with.contains(&other.name);
+    let candidates =
+        || snapshot.stages.iter().filter(compared).flat_map(|s| &s.trials).filter(|t| t.repeat == 0);
+    let Some(own) = candidates().find(|t| t.id == trial) else { return Verdict::Continue };
+    let peers: Vec<LossCurve> =
+        candidates().filter(|t| t.id != trial).map(|t| losses(spec.objective, &t.curve)).collect();
+    spec.pruner.judge(&losses(spec.objective, &own.curve), &peers)
+}
+
+fn losses(objective: Objective, curve: &[CurvePoint]) -> LossCurve {
+    curve.iter().map(|point| (point.epoch, objective.loss(&point.scores))).collect()
+}
+
+/// What the sampler sees: all candidates in the order of proposal. A pruned one counts with the best score it
+/// had reached, which the pruner found to be among the worse ones.
+pub(super) fn history(spec: &StageSpec, view: &StageView) -> Vec<Observation> {
+    let observe = |trial: &TrialView| Observation {
+        assignment: trial.parameters.clone(),
+        value: match trial.state {
+            TrialState::Complete => trial.scores.and_then(|scores| spec.objective.loss(&scores)),
+            TrialState::Pruned => losses(spec.objective, &trial.curve)
+                .into_iter()
+                .filter_map(|(_, loss)| loss)
+                .min_by(f64::total_cmp),
+            TrialState::Failed | TrialState::Pending | TrialState::Running => None,
+        },
+        running: !trial.state.is_finished(),
+    };
+    view.trials.iter().filter(|trial| trial.repeat == 0).map(observe).collect()
+}
+
+/// The loss of a complete trial; infinite when its score is undefined.
+fn loss(spec: &StageSpec, trial: &TrialView) -> f64 {
+    trial.scores.and_then(|scores| spec.objective.loss(&scores)).unwrap_or(f64::INFINITY)
+}
+
+/// The best complete candidates, at most as many as are promoted; of equal ones the earlier.
+pub(super) fn promoted<'a>(spec: &StageSpec, view: &'a StageView) -> Vec<&'a TrialView> {
+    let is_candidate = |trial: &&TrialView| trial.repeat == 0 && trial.state == TrialState::Complete;
+    let mut complete: Vec<&TrialView> = view.trials.iter().filter(is_candidate).collect();
+    complete.sort_by(|a, b| loss(spec, a).total_cmp(&loss(spec, b)));
+    complete.truncate(spec.promote.top_k as usize);
+    complete
+}
+
+/// The winner of a stage and the evidence for it; `None` without any complete candidate.
+///
+/// Promoted candidates are compared by an upper confidence bound of their mean loss: mean + s / sqrt(n), where
+/// n counts a candidate's complete runs and s is the standard deviation of runs about their candidate's mean,
+/// pooled over all promoted candidates, because a single one has too few runs to know its own. So a candidate
+/// with fewer complete runs must be better by more than the noise. One that has a failed run comes after all
+/// that have none. The winner is represented by its best run.
+pub(super) fn winner(spec: &StageSpec, view: &StageView) -> Option<(TrialId, String)> {
+    let teams: Vec<Team> =
+        promoted(spec, view).into_iter().map(|trial| Team::of(spec, view, trial)).collect();
+    let (squares, freedom) = teams.iter().fold((0.0, 0), |(squares, freedom), team| {
+        (squares + team.squares(), freedom + team.losses.len() - 1)
+    });
+    let noise = if freedom > 0 { (squares / freedom as f64).sqrt() } else { 0.0 };
+    let bound = |team: &Team| team.mean() + noise / (team.losses.len() as f64).sqrt();
+    let mut order: Vec<&Team> = teams.iter().collect();
+    order.sort_by(|a, b| a.failed.cmp(&b.failed).then(bound(a).total_cmp(&bound(b))));
+    let first = *order.first()?;
+    let best = first.best;
+    let sign = spec.objective.sign();
+    let describe = |team: &Team| {
+        let (mean, runs) = (team.mean() * sign, team.losses.len());
+        let spread = noise / (runs as f64).sqrt();
+        match runs {
+            1 => format!("trial {} with {mean:.4}", team.candidate),
+            _ => format!("trial {} with {mean:.4} ± {spread:.4} over {runs} seeds", team.candidate),
+        }
+    };
+    let mut reason = format!("best {}: {}", spec.objective.as_str(), describe(first));
+    if let Some(second) = order.get(1) {
+        reason.push_str(&format!("; next is {}", describe(second)));
+    }
+    Some((best, reason))
+}
+
+/// A promoted candidate with its repetitions.
+struct Team {
+    candidate: TrialId,
+    /// Of complete runs; never empty.
+    losses: Vec<f64>,
+    best: TrialId,
+    failed: bool,
+}
+
+impl Team {
+    fn of(spec: &StageSpec, view: &StageView, candidate: &TrialView) -> Self {
+        let is_run = |t: &&TrialView| t.id == candidate.id || t.repeat_of == Some(candidate.id);
+        let mut runs: Vec<&TrialView> = view.trials.iter().filter(is_run).collect();
+        let failed = runs.iter().any(|run| run.state == TrialState::Failed);
+        runs.retain(|run| run.state == TrialState::Complete);
+        let best = runs.iter().min_by(|a, b| loss(spec, a).total_cmp(&loss(spec, b)));
+        Self {
+            candidate: candidate.id,
+            best: best.map_or(candidate.id, |run| run.id),
+            losses: runs.iter().map(|run| loss(spec, run)).collect(),
+            failed,
+        }
+    }
+
+    fn mean(&self) -> f64 {
+        self.losses.iter().sum::<f64>() / self.losses.len() as f64
+    }
+
+    fn squares(&self) -> f64 {
+        let mean = self.mean();
+        let squares: f64 = self.losses.iter().map(|loss| (loss - mean).powi(2)).sum();
+        // An undefined score makes the mean infinite; it says nothing about noise.
+        if squares.is_finite() { squares } else { 0.0 }
+    }
+}

@@ -1,1 +1,3 @@
-//! Pretrained taggers: networks, checkpoint reading, registry, the cache of what a frozen network computes.
+//! Pretrained taggers, their checkpoints, the cache of what they compute.
+
+pub mod checkpoint;

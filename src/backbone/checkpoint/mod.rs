@@ -1,0 +1,203 @@
+//! Weights in files that others made: torch's .pth (zip and legacy) and .safetensors.
+//!
+//! A .pth file is a pickle, that is a program. Nothing of it is ever run: the reader rebuilds plain values and
+//! tensors, and lists everything else by name. So a file from anywhere may be inspected.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use tch::Tensor;
+
+mod archive;
+mod pickle;
+mod pth;
+mod safetensors;
+mod stream;
+mod tensor;
+
+/// How a checkpoint is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// torch's zip container, the default since torch 1.6.
+    Zip,
+    /// torch's older sequence of pickles.
+    Legacy,
+    /// safetensors.
+    Safetensors,
+}
+
+impl Layout {
+    /// Name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Zip => "pth (zip)",
+            Self::Legacy => "pth (legacy)",
+            Self::Safetensors => "safetensors",
+        }
+    }
+}
+
+/// What a file of weights holds.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// How the file is laid out.
+    pub layout: Layout,
+    /// The state dict: contiguous tensors on the CPU by name.
+    pub tensors: BTreeMap<String, Tensor>,
+    /// Everything else: where it stands, and what it is in words.
+    pub other: Vec<(String, String)>,
+}
+
+/// A file of weights that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The file itself.
+    #[error(transparent)]
+    File(#[from] crate::fs::FileError),
+    /// An error with the file it is about.
+    #[error("cannot read checkpoint {}: {source}", path.display())]
+    In {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<CheckpointError>,
+    },
+    /// It ends too early.
+    #[error("ends too early, at byte {byte}: the file is truncated, fetch it again")]
+    Truncated {
+        /// Where it ends.
+        byte: usize,
+    },
+    /// Its bytes make no sense.
+    #[error("{what} (at byte {byte})")]
+    Malformed {
+        /// Where.
+        byte: usize,
+        /// What is wrong.
+        what: String,
+    },
+    /// One tensor cannot be built.
+    #[error("tensor {name}: {what}")]
+    Tensor {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// Not the container it seems to be.
+    #[error("{0}")]
+    Container(String),
+    /// Readable, but without weights.
+    #[error(
+        "holds no state dict: found {found}; expected a dict of tensors, alone or under 'model' or 'state_dict'"
+    )]
+    NoTensors {
+        /// What the file holds instead.
+        found: String,
+    },
+}
+
+impl Checkpoint {
+    /// Reads a file of any of the layouts, told apart by content.
+    pub fn read(path: &Path) -> Result<Self, CheckpointError> {
+        let bytes = std::fs::read(path).map_err(crate::fs::FileError::at("read", path))?;
+        Self::from_bytes(&bytes)
+            .map_err(|source| CheckpointError::In { path: path.to_owned(), source: Box::new(source) })
+    }
+
+    /// Reads the content of a file.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        match bytes {
+            [b'P', b'K', 3, 4, ..] => pth::read_zip(bytes),
+            [0x80, ..] => pth::read_legacy(bytes),
+            // Eight bytes of header length, then the header, a JSON object.
+            [_, _, _, _, _, _, _, _, b'{', ..] => safetensors::read(bytes),
+            [] => Err(CheckpointError::Truncated { byte: 0 }),
+            _ if bytes.len() < 16 => Err(CheckpointError::Truncated { byte: bytes.len() }),
+            _ => Err(CheckpointError::Container(
+                "neither a .pth file of torch (zip or legacy) nor .safetensors".into(),
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn fixture(name: &str) -> Vec<u8> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/checkpoints");
+        std::fs::read(folder.join(name)).unwrap()
+    }
+
+    const TINY: [&str; 7] = [
+        "tiny_legacy.pth",
+        "tiny_zip.pth",
+        "tiny_flat_legacy.pth",
+        "tiny_flat_zip.pth",
+        "tiny_panns_layout_legacy.pth",
+        "tiny_panns_layout_zip.pth",
+        "tiny_aisfx_layout_zip.pth",
+    ];
+
+    #[test]
+    fn every_layout_gives_the_same_tensors() {
+        let expected = Checkpoint::from_bytes(&fixture("tiny_expected.safetensors")).unwrap().tensors;
+        assert_eq!(expected.len(), 9);
+        for name in TINY {
+            let read = Checkpoint::from_bytes(&fixture(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert!(read.tensors.keys().eq(expected.keys()), "{name}");
+            for (key, tensor) in &read.tensors {
+                assert_eq!(tensor.kind(), expected[key].kind(), "{name} {key}");
+                assert_eq!(tensor, &expected[key], "{name} {key}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_values_are_listed_and_unknown_objects_stay_opaque() {
+        let read = Checkpoint::from_bytes(&fixture("tiny_panns_layout_legacy.pth")).unwrap();
+        assert_eq!(read.layout, Layout::Legacy);
+        let words: Vec<String> = read.other.iter().map(|(path, what)| format!("{path}: {what}")).collect();
+        assert!(words.contains(&"iteration: 600000".to_owned()), "{words:?}");
+        assert!(words.iter().any(|w| w.starts_with("sampler") && w.contains("numpy")), "{words:?}");
+    }
+
+    #[test]
+    fn nothing_of_a_file_is_run() {
+        for name in ["malicious_legacy.pth", "malicious_zip.pth"] {
+            let read = Checkpoint::from_bytes(&fixture(name)).unwrap();
+            assert!(!read.tensors.is_empty());
+            assert!(
+                read.other.iter().any(|(path, what)| path == "extra" && what.contains("system")),
+                "{name}"
+            );
+        }
+        let error = Checkpoint::from_bytes(&fixture("malicious.pkl")).unwrap_err().to_string();
+        assert!(error.contains("posix system"), "{error}");
+        assert!(!Path::new("/tmp/pwned").exists());
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_is_an_error() {
+        for name in ["tiny_legacy.pth", "tiny_zip.pth", "tiny_expected.safetensors"] {
+            let bytes = fixture(name);
+            for length in 0..bytes.len() {
+                assert!(Checkpoint::from_bytes(&bytes[..length]).is_err(), "{name} cut to {length}");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn damaged_bytes_never_panic(file in 0..TINY.len(), at in any::<prop::sample::Index>(), byte: u8) {
+            let mut bytes = fixture(TINY[file]);
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            let _ = Checkpoint::from_bytes(&bytes);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What can go wrong with a pretrained tagger.
+
+use std::path::PathBuf;
+
+use super::checkpoint::CheckpointError;
+use super::weights::Problem;
+
+/// A tagger that cannot be made or used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No tagger of this name.
+    #[error("unknown backbone '{name}', expected one of: {}", known.join(", "))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The names in the registry.
+        known: Vec<&'static str>,
+    },
+    /// No weights where they are looked for.
+    #[error("weights of backbone {name} are not at {}: run `make setup`, or give their place with --weights", path.display())]
+    Missing {
+        /// The tagger.
+        name: &'static str,
+        /// Where they were looked for.
+        path: PathBuf,
+    },
+    /// The user's cache folder cannot be found.
+    #[error("no home folder, so no cache folder: set AT2SELD_CACHE, or give the weights with --weights")]
+    NoCacheFolder,
+    /// The file cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The file holds other tensors than the network has.
+    #[error("{} does not fit backbone {name}: {}", path.display(), list(problems))]
+    Mismatch {
+        /// The tagger.
+        name: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Every tensor that does not fit.
+        problems: Vec<Problem>,
+    },
+    /// libtorch refused an operation.
+    #[error("backbone computation failed: {0}")]
+    Torch(#[from] tch::TchError),
+    /// An input that the tagger does not take.
+    #[error("waveform has shape {got:?}, expected [batch, samples] with at least one sample")]
+    Shape {
+        /// What was given.
+        got: Vec<i64>,
+    },
+    /// A file of the cache.
+    #[error(transparent)]
+    File(#[from] crate::fs::FileError),
+    /// The cache of priors cannot be written.
+    #[error("cannot write the cache of priors {}: {what}", path.display())]
+    Cache {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+/// So many problems are shown in full; a wrong architecture has hundreds.
+const SHOWN: usize = 12;
+
+fn list(problems: &[Problem]) -> String {
+    let mut text: Vec<String> = problems.iter().take(SHOWN).map(ToString::to_string).collect();
+    if problems.len() > SHOWN {
+        text.push(format!("and {} more", problems.len() - SHOWN));
+    }
+    text.join("; ")
+}

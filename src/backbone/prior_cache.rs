@@ -1,0 +1,5 @@
+//! x
+/// a
+pub struct PriorCache;
+/// a
+pub struct PriorKey;

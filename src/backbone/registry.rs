@@ -1,0 +1,97 @@
+//! Which taggers there are, and where their weights lie.
+
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+use tch::Device;
+
+use super::aisfx::Aisfx;
+use super::{Error, Tagger};
+
+/// A tagger that can be loaded.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Name for configuration files and `--backbone`.
+    pub name: &'static str,
+    /// What it is.
+    pub summary: &'static str,
+    /// Licence of the weights.
+    pub licence: &'static str,
+    /// File below the folder `backbones` of the cache.
+    pub file: &'static str,
+    /// Digest of the authors' file, in hexadecimal.
+    pub sha256: &'static str,
+    load: fn(&Path, Device) -> Result<Box<dyn Tagger>, Error>,
+}
+
+const ENTRIES: [Entry; 1] = [Entry {
+    name: "aisfx",
+    summary: "sound effects; conv net, 44.1 kHz, 512 features (Ma and Lerch 2022)",
+    licence: "CC BY 4.0",
+    file: "aisfx.pth",
+    sha256: "499ea75909c932a2f94c35fa722fa4fabc5bcb7e84917209cc5f7402627b7eb5",
+    load: |path, device| Ok(Box::new(Aisfx::load(path, device)?)),
+}];
+
+/// All taggers, in the order they are listed in.
+pub fn entries() -> &'static [Entry] {
+    &ENTRIES
+}
+
+/// Reads the tagger called `name` onto `device`: from `weights`, or from its place in the cache
+/// ([`default_weights`]).
+pub fn load(name: &str, weights: Option<&Path>, device: Device) -> Result<Box<dyn Tagger>, Error> {
+    let entry = find(name)?;
+    let path = match weights {
+        Some(path) => path.to_owned(),
+        None => default_weights(name)?,
+    };
+    if !path.exists() {
+        return Err(Error::Missing { name: entry.name, path });
+    }
+    (entry.load)(&path, device)
+}
+
+/// Where the weights of a tagger lie by default: `backbones/` in AT2SELD_CACHE or, without that, in `at2seld`
+/// in the user's cache folder.
+pub fn default_weights(name: &str) -> Result<PathBuf, Error> {
+    let file = find(name)?.file;
+    let folder = match std::env::var_os("AT2SELD_CACHE").filter(|folder| !folder.is_empty()) {
+        Some(folder) => PathBuf::from(folder),
+        None => {
+            etcetera::base_strategy::Xdg::new().map_err(|_| Error::NoCacheFolder)?.cache_dir().join("at2seld")
+        }
+    };
+    Ok(folder.join("backbones").join(file))
+}
+
+fn find(name: &str) -> Result<&'static Entry, Error> {
+    let known = || ENTRIES.iter().map(|entry| entry.name).collect();
+    let found = ENTRIES.iter().find(|entry| entry.name == name);
+    found.ok_or_else(|| Error::Unknown { name: name.to_owned(), known: known() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_names_and_missing_files_say_what_to_do() {
+        let unknown = load("aisfy", None, Device::Cpu).unwrap_err().to_string();
+        assert!(unknown.contains("'aisfy'") && unknown.contains("aisfx"), "{unknown}");
+        let missing = load("aisfx", Some(Path::new("/nowhere/a.pth")), Device::Cpu).unwrap_err().to_string();
+        assert!(missing.contains("/nowhere/a.pth") && missing.contains("--weights"), "{missing}");
+    }
+
+    #[test]
+    fn a_file_of_other_tensors_is_compared_by_name_and_shape() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/checkpoints");
+        let error = load("aisfx", Some(&folder.join("tiny_zip.pth")), Device::Cpu).unwrap_err();
+        let Error::Mismatch { problems, .. } = error else { panic!("{error}") };
+        let words: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(
+            words.contains(&"embedding_net.conv_block1.conv1.weight [64, 1, 3, 3] is missing".to_owned())
+        );
+        assert!(words.contains(&"fc1.base [4, 6] is unexpected".to_owned()));
+    }
+}

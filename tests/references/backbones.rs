@@ -1,0 +1,59 @@
+//! Pretrained taggers against their authors' code, for every `*aisfx*.safetensors`.
+
+use at2seld::backbone::aisfx::Aisfx;
+use at2seld::backbone::{Tagger, registry};
+use tch::{Device, Kind, Tensor};
+
+use super::folders;
+use super::tensors::Tensors;
+
+const SPECTROGRAM_TOLERANCE: f64 = 1e-5;
+const BLOCK_TOLERANCE: f64 = 1e-4;
+const EMBEDDING_TOLERANCE: f64 = 1e-4;
+const LOGITS_TOLERANCE: f64 = 1e-3;
+
+#[test]
+fn aisfx_equals_its_authors_code() {
+    let weights = registry::default_weights("aisfx").unwrap();
+    if !weights.exists() {
+        eprintln!("skipped: no weights at {}; `make setup` puts them there", weights.display());
+        return;
+    }
+    let network = Aisfx::load(&weights, Device::Cpu).unwrap();
+    let mut compared = 0;
+    for path in folders::cases("backbones", "safetensors") {
+        if path.file_stem().is_some_and(|stem| stem.to_string_lossy().contains("aisfx")) {
+            compare(&network, &Tensors::read(&path));
+            compared += 1;
+        }
+    }
+    assert!(compared > 0, "no case found");
+}
+
+fn compare(network: &Aisfx, expected: &Tensors) {
+    let waveform = expected.get("waveform").unsqueeze(0);
+    let loudest = waveform.abs().max().double_value(&[]);
+    let level = if loudest > 0.0 { 1.0 / loudest } else { 1.0 };
+    let spectrogram = network.spectrogram(&(&waveform * level)).squeeze_dim(0);
+    expected.assert_close("spectrogram", &spectrogram, SPECTROGRAM_TOLERANCE);
+    expected.assert_close(
+        "embedding",
+        &network.embed(&waveform).unwrap().squeeze_dim(0),
+        EMBEDDING_TOLERANCE,
+    );
+    for (head, logits) in network.logits(&waveform).unwrap() {
+        expected.assert_close(&format!("logits.{}", head.name), &logits.squeeze_dim(0), LOGITS_TOLERANCE);
+    }
+    let first = network.blocks(&waveform).unwrap().select(1, 0);
+    for (output, block) in network.block_outputs(&first).iter().zip(1..) {
+        let output = output.squeeze_dim(0);
+        let slice = format!("conv_block{block}.slice");
+        let mut corner = output.shallow_clone();
+        for (axis, length) in expected.get(&slice).size().into_iter().enumerate() {
+            corner = corner.narrow(axis as i64, 0, length);
+        }
+        expected.assert_close(&slice, &corner, BLOCK_TOLERANCE);
+        let moments = Tensor::stack(&[output.mean(Kind::Float), output.std(false)], 0);
+        expected.assert_close(&format!("conv_block{block}.mean_std"), &moments, BLOCK_TOLERANCE);
+    }
+}

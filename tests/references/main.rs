@@ -1,0 +1,5 @@
+//! Compares with numbers from the field's own Python code: the cases in `tests/fixtures`, and those in every
+//! folder of `AT2SELD_REFERENCE_DIRS` (separated by colons). A module a kind of case.
+
+mod folders;
+mod metrics;

@@ -4,4 +4,5 @@
 mod backbones;
 mod features;
 mod folders;
+mod metrics;
 mod tensors;

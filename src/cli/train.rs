@@ -58,7 +58,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
         threads: args.threads,
         folder: working_folder(&args.out),
         resume_from: None,
-        cache: cache::folder(),
+        cache: cache::cache_folder(),
     };
     spec.resume_from = continue_from(&spec)?;
     let stop = interrupt::watch().context("cannot watch for Ctrl-C")?;

@@ -10,7 +10,10 @@ pub(super) fn render(model: &SavedModel) -> String {
     let _ = writeln!(
         text,
         "Trained with at2seld {} on dataset {} (seed {}, weights of epoch {}).\n",
-        origin.version, &origin.data_fingerprint[..origin.data_fingerprint.len().min(12)], origin.seed, origin.epoch
+        origin.version,
+        &origin.data_fingerprint[..origin.data_fingerprint.len().min(12)],
+        origin.seed,
+        origin.epoch
     );
     text.push_str("## Input and output of `model.pt`\n\n");
     let _ = writeln!(
@@ -28,7 +31,9 @@ pub(super) fn render(model: &SavedModel) -> String {
     for (name, threshold) in model.classes.iter().zip(model.decoding.by_class(&model.classes)) {
         let _ = writeln!(text, "| {name} | {threshold:.2} |");
     }
-    text.push_str("\n## Validation scores (dcase2023, macro, threshold 0.5)\n\n| score | value |\n| --- | --- |\n");
+    text.push_str(
+        "\n## Validation scores (dcase2023, macro, threshold 0.5)\n\n| score | value |\n| --- | --- |\n",
+    );
     for (name, value) in &origin.validation {
         let value = value.map_or("-".into(), |v| format!("{v:.4}"));
         let _ = writeln!(text, "| {name} | {value} |");

@@ -39,7 +39,9 @@ pub enum Error {
         source: tch::TchError,
     },
     /// The traced module says something else than the network it was traced from.
-    #[error("the traced module differs from the network by {difference:e} for input {shape:?}; this is a bug, please report it")]
+    #[error(
+        "the traced module differs from the network by {difference:e} for input {shape:?}; this is a bug, please report it"
+    )]
     Differs {
         /// Largest absolute difference.
         difference: f64,

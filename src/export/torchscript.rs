@@ -60,7 +60,7 @@ fn compare(detector: &Detector, module: &CModule, shape: [i64; 3]) -> Result<f64
 
 /// Noise that needs no random generator: the same on every run.
 fn noise(shape: [i64; 3]) -> Tensor {
-    let count = shape.iter().product();
+    let count: i64 = shape.iter().product();
     let index = Tensor::arange(count, (Kind::Double, Device::Cpu));
     ((index * 12.9898).sin() * 43758.5453).frac().to_kind(Kind::Float).view(shape) * 0.1
 }

@@ -63,7 +63,8 @@ mod tests {
             activity: Tensor::randn([2, 6, tracks, 4], options) * 3.0,
             direction: Tensor::randn([2, 6, tracks, 3], options).tanh(),
         };
-        let one_hot = Tensor::randint(5, [2, 6, tracks], (Kind::Int64, Device::Cpu)).one_hot(5).to_kind(Kind::Float);
+        let one_hot =
+            Tensor::randint(5, [2, 6, tracks], (Kind::Int64, Device::Cpu)).one_hot(5).to_kind(Kind::Float);
         let activity = one_hot.slice(-1, 1, None, 1);
         let direction = crate::model::detector::unit(&Tensor::randn([2, 6, tracks, 3], options));
         let direction = direction * activity.amax(-1, true);
@@ -88,7 +89,9 @@ mod tests {
                 let truth: Vec<f64> = (0..3).map(|c| at(&target.direction, &[b, t, j, c])).collect();
                 cost += config.doa_weight
                     * match config.doa {
-                        DoaDistance::Mse => guess.iter().zip(&truth).map(|(g, t)| (g - t).powi(2)).sum::<f64>(),
+                        DoaDistance::Mse => {
+                            guess.iter().zip(&truth).map(|(g, t)| (g - t).powi(2)).sum::<f64>()
+                        }
                         DoaDistance::Cosine => {
                             let length = guess.iter().map(|g| g * g).sum::<f64>().sqrt();
                             1.0 - guess.iter().zip(&truth).map(|(g, t)| g * t).sum::<f64>() / length

@@ -9,8 +9,10 @@ pub(super) fn least_assignment_cost(cost: &Tensor) -> Tensor {
     let tracks = cost.size()[2];
     let orders = permutations(tracks as usize);
     // Position of every (output, target) pair of every permutation in the flattened N x N matrix.
-    let picks: Vec<i64> =
-        orders.iter().flat_map(|order| order.iter().zip(0..).map(|(target, output)| output * tracks + target)).collect();
+    let picks: Vec<i64> = orders
+        .iter()
+        .flat_map(|order| order.iter().zip(0..).map(|(target, output)| output * tracks + target))
+        .collect();
     let picks = Tensor::from_slice(&picks).to(cost.device());
     let chosen = cost.flatten(2, 3).index_select(-1, &picks);
     let by_order = chosen.unflatten(-1, [orders.len() as i64, tracks]).mean_dim(-1, false, Kind::Float);

@@ -4,6 +4,8 @@
 //! ("encoder.width"). Every field has a default, so that a document names only what it changes; an unknown key
 //! is an error.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::features::FeatureConfig;
@@ -36,13 +38,15 @@ pub struct Architecture {
 pub struct BackboneConfig {
     /// Name in the registry of backbones.
     pub name: String,
+    /// The user's own checkpoint of that backbone, instead of the one in the cache folder.
+    pub weights: Option<PathBuf>,
     /// Dropout on the tagger's output, in [0, 1).
     pub dropout: f64,
 }
 
 impl Default for BackboneConfig {
     fn default() -> Self {
-        Self { name: "aisfx".into(), dropout: 0.2 }
+        Self { name: "aisfx".into(), weights: None, dropout: 0.2 }
     }
 }
 

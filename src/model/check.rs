@@ -78,7 +78,6 @@ impl Architecture {
         if self.backbone.name.is_empty() {
             check.add("backbone.name", "is empty".into());
         }
-        check.int("backbone.width", self.backbone.width, 1, 8192);
         check.dropout("backbone.dropout", self.backbone.dropout);
         check.int("encoder.stages", self.encoder.stages, 1, 6);
         check.int("encoder.blocks", self.encoder.blocks, 1, 16);

@@ -66,7 +66,11 @@ impl Prediction {
                 let candidates = (0..self.tracks).filter_map(|track| {
                     let p = activity[track * self.classes + class];
                     let d = &direction[track * 3..track * 3 + 3];
-                    (p > threshold).then(|| Candidate { track, weight: f64::from(p), vector: [d[0], d[1], d[2]].map(f64::from) })
+                    (p > threshold).then(|| Candidate {
+                        track,
+                        weight: f64::from(p),
+                        vector: [d[0], d[1], d[2]].map(f64::from),
+                    })
                 });
                 for event in merge(candidates.collect(), merge_deg) {
                     out.push(FrameEvent {
@@ -101,14 +105,19 @@ impl Prediction {
             };
             let mut free: Vec<usize> = (0..self.tracks).collect();
             for event in events {
-                let Some(best) = (0..free.len()).max_by(|&a, &b| activity(free[a], event).total_cmp(&activity(free[b], event)))
+                let Some(best) = (0..free.len())
+                    .max_by(|&a, &b| activity(free[a], event).total_cmp(&activity(free[b], event)))
                 else {
                     break;
                 };
                 let track = free.swap_remove(best);
                 let at = (frame * self.tracks + track) * 3;
                 let vector = [0, 1, 2].map(|axis| f64::from(self.direction[at + axis]));
-                out.push(FrameEvent { direction: Direction::from_vector(vector), source: track as u32, ..*event });
+                out.push(FrameEvent {
+                    direction: Direction::from_vector(vector),
+                    source: track as u32,
+                    ..*event
+                });
             }
         }
         out
@@ -149,7 +158,8 @@ mod tests {
     use super::*;
 
     fn prediction(angles_deg: [f64; 2]) -> Prediction {
-        let vector = |azimuth_deg| Direction { azimuth_deg, elevation_deg: 0.0 }.to_vector().map(|c| c as f32);
+        let vector =
+            |azimuth_deg| Direction { azimuth_deg, elevation_deg: 0.0 }.to_vector().map(|c| c as f32);
         let direction = angles_deg.iter().flat_map(|&a| vector(a)).collect();
         Prediction { tracks: 2, classes: 2, activity: vec![0.9, 0.1, 0.9, 0.6], direction }
     }

@@ -170,4 +170,3 @@ pub struct MismatchedVariables {
     /// One line for each tensor that is missing, unexpected or of another shape.
     pub problems: Vec<String>,
 }
-

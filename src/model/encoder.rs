@@ -85,7 +85,12 @@ impl SpatialEncoder {
 }
 
 /// Multiply-adds of one label frame.
-pub(super) fn macs_per_frame(config: &EncoderConfig, channels: i64, bands: i64, frames_per_label: i64) -> i64 {
+pub(super) fn macs_per_frame(
+    config: &EncoderConfig,
+    channels: i64,
+    bands: i64,
+    frames_per_label: i64,
+) -> i64 {
     let (mut width_in, mut bands_left, mut frames, mut macs) = (channels, bands, frames_per_label, 0);
     for (index, pool) in pools(config, bands, frames_per_label).into_iter().enumerate() {
         let width = stage_width(config, index as u32);
@@ -127,7 +132,13 @@ impl ResidualBlock {
             let config = nn::ConvConfig { bias: false, ..Default::default() };
             nn::conv2d(path / "shortcut", from, to, 1, config)
         });
-        Self { conv1: conv("conv1", from), norm1: norm("norm1"), conv2: conv("conv2", to), norm2: norm("norm2"), shortcut }
+        Self {
+            conv1: conv("conv1", from),
+            norm1: norm("norm1"),
+            conv2: conv("conv2", to),
+            norm2: norm("norm2"),
+            shortcut,
+        }
     }
 
     fn forward(&self, x: &Tensor, train: bool) -> Tensor {

@@ -28,9 +28,6 @@ impl CrossStitch {
     /// `[B, T, C]` of both paths to the same.
     pub(super) fn forward(&self, semantic: &Tensor, spatial: &Tensor) -> (Tensor, Tensor) {
         let weight = |to, from| self.mixing.get(to).get(from);
-        (
-            semantic * weight(0, 0) + spatial * weight(0, 1),
-            semantic * weight(1, 0) + spatial * weight(1, 1),
-        )
+        (semantic * weight(0, 0) + spatial * weight(0, 1), semantic * weight(1, 0) + spatial * weight(1, 1))
     }
 }

@@ -60,7 +60,13 @@ impl Network {
                 linear: nn::linear(path / "semantic" / "projection", prior, width, Default::default()),
                 dropout: arch.backbone.dropout,
             },
-            encoder: SpatialEncoder::new(&(path / "encoder"), &arch.encoder, channels, bands, frames_per_label),
+            encoder: SpatialEncoder::new(
+                &(path / "encoder"),
+                &arch.encoder,
+                channels,
+                bands,
+                frames_per_label,
+            ),
             stitch_before: stitch("before_temporal", width),
             semantic_temporal: Temporal::new(&(path / "temporal" / "semantic"), &arch.temporal, width),
             spatial_temporal: Temporal::new(&(path / "temporal" / "spatial"), &arch.temporal, width),
@@ -111,7 +117,8 @@ mod tests {
     use super::*;
     use crate::model::arch::{FusionConfig, TemporalConfig, TemporalKind};
 
-    const INTERFACE: Interface = Interface { channels: 7, bands: 64, frames_per_label: 5, prior: 16, classes: 4 };
+    const INTERFACE: Interface =
+        Interface { channels: 7, bands: 64, frames_per_label: 5, prior: 16, classes: 4 };
 
     fn forward(arch: &Architecture, batch: i64, frames: i64) -> Output {
         tch::manual_seed(1);

@@ -6,6 +6,7 @@
 
 use tch::{Device, Tensor};
 
+use crate::backbone::resample::ResampleError;
 use crate::backbone::{Resampler, Tagger};
 
 /// Recordings are run through the tagger in pieces of about this length, to bound memory.
@@ -41,9 +42,17 @@ pub fn level(mut peaks: Vec<f32>) -> f64 {
 
 impl Prior {
     /// Puts a tagger behind a resampler from `sample_rate` (Hz) and a fixed gain.
-    pub fn new(tagger: Box<dyn Tagger>, sample_rate: u32, gain: f64, device: Device) -> Self {
-        let resampler = Resampler::new(sample_rate, tagger.sample_rate(), device);
-        Self { tagger, resampler, gain }
+    ///
+    /// # Errors
+    /// Sample rates without a usable ratio.
+    pub fn new(
+        tagger: Box<dyn Tagger>,
+        sample_rate: u32,
+        gain: f64,
+        device: Device,
+    ) -> Result<Self, ResampleError> {
+        let resampler = Resampler::new(sample_rate, tagger.sample_rate(), device)?;
+        Ok(Self { tagger, resampler, gain })
     }
 
     /// The tagger.
@@ -63,7 +72,12 @@ impl Prior {
 
     /// `[B, S]` of W at the model's sample rate to `[B, P, frames]` at the tagger's own frame rate. Traceable.
     pub fn forward(&self, omni: &Tensor) -> Tensor {
-        self.tagger.sequence(&self.resampler.forward(&(omni * self.gain)))
+        self.tagger.sequence(&self.prepare(omni))
+    }
+
+    /// Level, rate, and silence at the end, so that the shortest input still gives one frame.
+    fn prepare(&self, omni: &Tensor) -> Tensor {
+        self.resampler.forward(&(omni * self.gain)).constant_pad_nd([0, self.tagger.shortest_sequence()])
     }
 
     /// The same for one recording of any length, in bounded memory: `[P, frames]`.
@@ -72,8 +86,7 @@ impl Prior {
     pub fn whole_recording(&self, omni: &[f32], device: Device) -> Tensor {
         let _guard = tch::no_grad_guard();
         let tap = self.tagger.sequence_tap();
-        let input = (Tensor::from_slice(omni).to(device) * self.gain).unsqueeze(0);
-        let resampled = self.resampler.forward(&input);
+        let resampled = self.prepare(&Tensor::from_slice(omni).to(device).unsqueeze(0));
         let samples = resampled.size()[1];
         // Pieces begin on the tagger's own frame grid.
         let grid = tap.hop_s * f64::from(self.tagger.sample_rate());

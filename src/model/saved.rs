@@ -72,6 +72,9 @@ pub enum Error {
         /// In the model.
         expected: String,
     },
+    /// The recordings' sample rate cannot be brought to the tagger's.
+    #[error(transparent)]
+    Resample(#[from] backbone::resample::ResampleError),
     /// The network cannot be built.
     #[error(transparent)]
     Detector(#[from] detector::Error),
@@ -153,7 +156,8 @@ impl SavedModel {
     /// The returned store owns the variables; it is frozen.
     pub fn detector(&self, device: Device) -> Result<(VarStore, Detector), Error> {
         let name = &self.architecture.backbone.name;
-        let tagger = backbone::load(name, None, device)?;
+        let weights = self.architecture.backbone.weights.as_deref();
+        let tagger = backbone::load(name, weights, device)?;
         if tagger.weights_sha256() != self.origin.backbone_sha256 {
             return Err(Error::OtherBackbone {
                 name: name.clone(),
@@ -162,7 +166,7 @@ impl SavedModel {
             });
         }
         let rate = self.origin.sample_rate;
-        let prior = Prior::new(tagger, rate, self.origin.prior_gain, device);
+        let prior = Prior::new(tagger, rate, self.origin.prior_gain, device)?;
         let mut vs = VarStore::new(device);
         let detector = Detector::new(&vs, &self.architecture, prior, rate, self.classes.len())?;
         detector::load_variables(&mut vs, &self.variables)
@@ -178,6 +182,10 @@ pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error
     let mut reader = serde_json::Deserializer::from_str(&text);
     serde_path_to_error::deserialize(&mut reader).map_err(|e| Error::Json {
         path: path.to_owned(),
-        problem: if e.path().iter().next().is_some() { format!("{}: {}", e.path(), e.inner()) } else { e.inner().to_string() },
+        problem: if e.path().iter().next().is_some() {
+            format!("{}: {}", e.path(), e.inner())
+        } else {
+            e.inner().to_string()
+        },
     })
 }

@@ -35,7 +35,11 @@ pub struct Weights {
 }
 
 /// Writes tensors (float32 or int64, on any device) atomically.
-pub fn write(path: &Path, tensors: &[(String, Tensor)], metadata: HashMap<String, String>) -> Result<(), Error> {
+pub fn write(
+    path: &Path,
+    tensors: &[(String, Tensor)],
+    metadata: HashMap<String, String>,
+) -> Result<(), Error> {
     let content = |problem: String| Error::Content { path: path.to_owned(), problem };
     let views: Vec<(&str, Bytes)> = tensors
         .iter()
@@ -55,10 +59,11 @@ pub fn read(path: &Path) -> Result<Weights, Error> {
     let file = SafeTensors::deserialize(&bytes).map_err(|e| content(e.to_string()))?;
     let mut tensors = Vec::with_capacity(file.len());
     for (name, view) in file.tensors() {
-        let kind = kind(view.dtype()).ok_or_else(|| content(format!("{name} has type {:?}", view.dtype())))?;
+        let kind =
+            kind(view.dtype()).ok_or_else(|| content(format!("{name} has type {:?}", view.dtype())))?;
         let size: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
-        let tensor =
-            Tensor::f_from_data_size(view.data(), &size, kind).map_err(|e| content(format!("{name}: {e}")))?;
+        let tensor = Tensor::f_from_data_size(view.data(), &size, kind)
+            .map_err(|e| content(format!("{name}: {e}")))?;
         tensors.push((name, tensor));
     }
     tensors.sort_by(|a, b| a.0.cmp(&b.0));

@@ -47,7 +47,8 @@ impl AdamW {
     /// Scales all gradients down so that their joint norm is at most `limit`.
     pub(super) fn clip_gradients(&mut self, limit: f64) {
         let _guard = tch::no_grad_guard();
-        let gradients: Vec<Tensor> = self.slots.iter().map(|s| s.parameter.grad()).filter(Tensor::defined).collect();
+        let gradients: Vec<Tensor> =
+            self.slots.iter().map(|s| s.parameter.grad()).filter(Tensor::defined).collect();
         let norms: Vec<Tensor> = gradients.iter().map(Tensor::norm).collect();
         if norms.is_empty() {
             return;
@@ -94,7 +95,11 @@ impl AdamW {
     }
 
     /// Takes back what [`AdamW::state`] and [`AdamW::steps`] gave. Returns the first name that is missing.
-    pub(super) fn restore(&mut self, steps: i64, take: impl Fn(&str) -> Option<Tensor>) -> Result<(), String> {
+    pub(super) fn restore(
+        &mut self,
+        steps: i64,
+        take: impl Fn(&str) -> Option<Tensor>,
+    ) -> Result<(), String> {
         let _guard = tch::no_grad_guard();
         for slot in &mut self.slots {
             for (prefix, moment) in [("mean", &mut slot.mean), ("variance", &mut slot.variance)] {

@@ -19,14 +19,14 @@ pub fn thresholds(recordings: &[&Recording], predictions: &[Prediction], classes
     tried.sort_by(|a, b| from_middle(a).total_cmp(&from_middle(b)));
     for threshold in tried {
         let uniform = vec![threshold as f32; classes.len()];
-        let scores =
-            score::validation(recordings.iter().copied(), predictions, &uniform, DEFAULT_MERGE_DEG);
+        let scores = score::validation(recordings.iter().copied(), predictions, &uniform, DEFAULT_MERGE_DEG);
         for (best, class) in best.iter_mut().zip(&scores.classwise) {
             if class.f > best.0 {
                 *best = (class.f, threshold);
             }
         }
     }
-    let thresholds = classes.iter().zip(&best).map(|(name, &(_, t))| (name.clone(), (t * 100.0).round() / 100.0));
+    let thresholds =
+        classes.iter().zip(&best).map(|(name, &(_, t))| (name.clone(), (t * 100.0).round() / 100.0));
     Decoding { thresholds: thresholds.collect(), merge_deg: DEFAULT_MERGE_DEG }
 }

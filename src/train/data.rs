@@ -96,7 +96,9 @@ impl<'a> Side<'a> {
         let step = self.shape.frames as usize;
         let of = |(index, source): (usize, &Source)| {
             let firsts = (0..source.recording.frames.max(1)).step_by(step);
-            firsts.map(move |first_frame| Chunk { source: index, first_frame, rotation: 0 }).collect::<Vec<_>>()
+            firsts
+                .map(move |first_frame| Chunk { source: index, first_frame, rotation: 0 })
+                .collect::<Vec<_>>()
         };
         self.recordings.iter().enumerate().flat_map(of).collect()
     }
@@ -133,10 +135,8 @@ impl<'a> Side<'a> {
                 }
             }
         }
-        let turns: Vec<f32> = chunks
-            .iter()
-            .flat_map(|chunk| Rotation::new(chunk.rotation).channel_matrix().concat())
-            .collect();
+        let turns: Vec<f32> =
+            chunks.iter().flat_map(|chunk| Rotation::new(chunk.rotation).channel_matrix().concat()).collect();
         let turns = Tensor::from_slice(&turns).view([batch, 4, 4]).to(device);
         let waveform = Tensor::from_slice(&waveform).view([batch, 4, samples as i64]).to(device);
         let (tracks, classes) = (tracks as i64, classes as i64);

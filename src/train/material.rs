@@ -28,7 +28,8 @@ impl Material {
         let dataset = Dataset::open(&spec.data)?;
         let fingerprint = dataset.fingerprint();
         let gain = gain(&dataset, &fingerprint, &spec.cache)?;
-        let tagger = backbone::load(&spec.architecture.backbone.name, None, device)?;
+        let config = &spec.architecture.backbone;
+        let tagger = backbone::load(&config.name, config.weights.as_deref(), device)?;
         let key = PriorKey {
             weights_sha256: tagger.weights_sha256().to_owned(),
             tagger: tagger.name().to_owned(),
@@ -36,7 +37,7 @@ impl Material {
             level: gain,
             data: fingerprint.clone(),
         };
-        let prior = Prior::new(tagger, dataset.sample_rate, gain, device);
+        let prior = Prior::new(tagger, dataset.sample_rate, gain, device)?;
         let recordings = dataset.split(Split::Train);
         let names: Vec<String> = recordings.iter().map(|r| r.name.clone()).collect();
         let compute = |index: usize| -> Result<tch::Tensor, Error> {

@@ -25,6 +25,9 @@ pub enum Error {
     /// The pretrained tagger or the cache of its output failed.
     #[error(transparent)]
     Backbone(#[from] crate::backbone::Error),
+    /// The dataset's sample rate cannot be brought to the tagger's.
+    #[error(transparent)]
+    Resample(#[from] crate::backbone::resample::ResampleError),
     /// The architecture cannot be built for this dataset.
     #[error(transparent)]
     Detector(#[from] crate::model::detector::Error),

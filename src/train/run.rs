@@ -36,7 +36,8 @@ pub fn run(spec: &TrialSpec, progress: &mut dyn Progress) -> Result<Outcome, Err
     // Initial weights come from libtorch's generator.
     tch::manual_seed(rng::derive(spec.seed, &["weights"]) as i64);
     let vs = VarStore::new(device);
-    let detector = Detector::new(&vs, &spec.architecture, prior, material.dataset.sample_rate, shape.classes)?;
+    let detector =
+        Detector::new(&vs, &spec.architecture, prior, material.dataset.sample_rate, shape.classes)?;
     let parameters: usize = vs.trainable_variables().iter().map(Tensor::numel).sum();
     progress.started(parameters as u64, network::macs_per_second(&spec.architecture, detector.interface()));
     let optimizer = AdamW::new(trainable(&vs), spec.architecture.train.weight_decay);
@@ -145,8 +146,12 @@ impl Trainer<'_> {
     fn validate(&self) -> Result<(f64, ValidationScores), Error> {
         let result = self.predict_held_out()?;
         let thresholds = vec![DEFAULT_THRESHOLD as f32; self.material.dataset.classes.len()];
-        let scores =
-            score::validation(self.held_out.recordings(), &result.predictions, &thresholds, DEFAULT_MERGE_DEG);
+        let scores = score::validation(
+            self.held_out.recordings(),
+            &result.predictions,
+            &thresholds,
+            DEFAULT_MERGE_DEG,
+        );
         Ok((result.loss, ValidationScores::from(&scores)))
     }
 
@@ -162,8 +167,13 @@ impl Trainer<'_> {
         let recordings: Vec<_> = self.held_out.recordings().collect();
         let classes = &self.material.dataset.classes;
         let best = self.state.best;
-        let validation =
-            [("seld", best.seld), ("er20", best.er20), ("f20", best.f20), ("le_cd", best.le_cd), ("lr_cd", best.lr_cd)];
+        let validation = [
+            ("seld", best.seld),
+            ("er20", best.er20),
+            ("f20", best.f20),
+            ("le_cd", best.le_cd),
+            ("lr_cd", best.lr_cd),
+        ];
         let model = SavedModel {
             architecture: self.arch.clone(),
             classes: classes.clone(),
@@ -194,9 +204,8 @@ impl Trainer<'_> {
 
     fn restore(&mut self, path: &Path) -> Result<(), Error> {
         let saved = checkpoint::read(path)?;
-        let unfit = |problem: String| {
-            crate::model::weights::Error::Content { path: path.to_owned(), problem }
-        };
+        let unfit =
+            |problem: String| crate::model::weights::Error::Content { path: path.to_owned(), problem };
         detector::load_variables(&mut self.vs, &saved.model()).map_err(|e| unfit(e.to_string()))?;
         self.optimizer
             .restore(saved.progressed.steps, |name| saved.optimizer(name))

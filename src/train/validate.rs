@@ -4,13 +4,11 @@ use tch::{Kind, Tensor};
 
 use super::Error;
 use super::data::Side;
-use super::trial::ValidationScores;
 use crate::backbone::PriorCache;
 use crate::loss;
 use crate::model::arch::LossConfig;
 use crate::model::decode::Prediction;
 use crate::model::detector::{Detector, unit};
-use crate::seld::event::FrameEvent;
 
 /// What validation gives.
 pub(super) struct Validation {

@@ -9,8 +9,11 @@ use clap::{Parser, Subcommand};
 
 use error::CommandResult;
 
+mod data;
+mod data_check;
 mod error;
 mod format;
+mod score;
 
 /// Extend a pretrained audio tagger to sound event localization and detection, and search for the best way.
 #[derive(Debug, Parser)]
@@ -21,11 +24,20 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Work with datasets.
+    #[command(subcommand)]
+    Data(data::Command),
+    /// Score DCASE prediction files against label files.
+    Score(score::Args),
+}
 
 impl Command {
     fn run(self) -> CommandResult {
-        match self {}
+        match self {
+            Self::Data(command) => data::run(command),
+            Self::Score(args) => score::run(args),
+        }
     }
 }
 

@@ -10,8 +10,11 @@ use clap::{Parser, Subcommand};
 use error::CommandResult;
 
 mod doctor;
+mod data;
+mod data_check;
 mod error;
 mod format;
+mod score;
 
 /// Extend a pretrained audio tagger to sound event localization and detection, and search for the best way.
 #[derive(Debug, Parser)]
@@ -25,12 +28,19 @@ struct Cli {
 enum Command {
     /// Say what was found: versions, libtorch, devices, cache, store, disk
     Doctor(doctor::Args),
+    /// Work with datasets.
+    #[command(subcommand)]
+    Data(data::Command),
+    /// Score DCASE prediction files against label files.
+    Score(score::Args),
 }
 
 impl Command {
     fn run(self) -> CommandResult {
         match self {
             Self::Doctor(args) => doctor::run(args),
+            Self::Data(command) => data::run(command),
+            Self::Score(args) => score::run(args),
         }
     }
 }

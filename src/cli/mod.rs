@@ -9,12 +9,17 @@ use clap::{Parser, Subcommand};
 
 use error::CommandResult;
 
-mod doctor;
 mod data;
 mod data_check;
+mod doctor;
 mod error;
+mod eval;
 mod format;
+mod infer;
+mod interrupt;
+mod progress;
 mod score;
+mod train;
 
 /// Extend a pretrained audio tagger to sound event localization and detection, and search for the best way.
 #[derive(Debug, Parser)]
@@ -26,6 +31,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Train one architecture, outside a study
+    Train(train::Args),
+    /// Score an exported model on a dataset
+    Eval(eval::Args),
+    /// Detect events in recordings: one DCASE CSV for each
+    Infer(infer::Args),
     /// Say what was found: versions, libtorch, devices, cache, store, disk
     Doctor(doctor::Args),
     /// Work with datasets.
@@ -38,6 +49,9 @@ enum Command {
 impl Command {
     fn run(self) -> CommandResult {
         match self {
+            Self::Train(args) => train::run(args),
+            Self::Eval(args) => eval::run(args),
+            Self::Infer(args) => infer::run(args),
             Self::Doctor(args) => doctor::run(args),
             Self::Data(command) => data::run(command),
             Self::Score(args) => score::run(args),

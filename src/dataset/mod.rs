@@ -11,6 +11,7 @@
 //! # Ok::<(), at2seld::dataset::Error>(())
 //! ```
 
+pub mod augment;
 pub mod check;
 mod error;
 mod fold;

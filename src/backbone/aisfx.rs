@@ -95,14 +95,22 @@ impl Aisfx {
             scale: MelScale::Htk,
             norm: MelNorm::SumOne,
         };
-        Ok(Self { sha256, stft: Stft::new(stft, device)?, mel: mel.matrix(device)?, blocks, heads })
+        Ok(Self {
+            sha256,
+            stft: Stft::new(stft, Kind::Double, device)?,
+            mel: mel.matrix(device)?,
+            blocks,
+            heads,
+        })
     }
 
     /// Waveform `[B, S]` at 44.1 kHz to the compressed mel spectrogram `[B, T, 96]`, T = floor(S / 1024) + 1, as
     /// the authors' librosa variant, at the level given.
     pub fn spectrogram(&self, waveform: &Tensor) -> Tensor {
-        let complex = self.stft.forward(&waveform.unsqueeze(1)).select(1, 0).transpose(1, 2);
-        let power = complex.select(-1, 0).square() + complex.select(-1, 1).square();
+        // In float64: a float32 transform's rounding shows in the quiet bands, and the network costs far more.
+        let waveform = waveform.to_kind(Kind::Double).unsqueeze(1);
+        let complex = self.stft.forward(&waveform).select(1, 0).transpose(1, 2);
+        let power = (complex.select(-1, 0).square() + complex.select(-1, 1).square()).to_kind(Kind::Float);
         (power.matmul(&self.mel) * COMPRESSION + 1.0).log10() / LOG_SCALE
     }
 
@@ -142,6 +150,7 @@ impl Aisfx {
         if got.len() != 2 || got[1] < 1 {
             return Err(Error::Shape { got });
         }
+        let waveform = waveform.to_kind(Kind::Double);
         let peak = waveform.abs().amax([1].as_slice(), true);
         let peak = peak.where_self(&peak.not_equal(0.0), &peak.ones_like());
         let spectrogram = self.spectrogram(&(waveform / peak));

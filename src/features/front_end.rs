@@ -1,6 +1,6 @@
 //! The descriptors of a configuration, stacked along channels.
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::config::{Descriptor, FeatureConfig};
 use super::error::Error;
@@ -108,7 +108,7 @@ impl FrontEnd {
         Ok(Self {
             descriptors: config.descriptors.clone(),
             bands: config.bands,
-            stft: Stft::new(stft, device)?,
+            stft: Stft::new(stft, Kind::Float, device)?,
             mel: mel.matrix(device)?,
         })
     }
@@ -160,7 +160,6 @@ impl FrontEnd {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use tch::Kind;
 
     const RATE: u32 = 24000;
 

@@ -32,13 +32,14 @@ pub struct Stft {
 }
 
 impl Stft {
-    /// Prepares the window on `device`.
-    pub fn new(config: StftConfig, device: Device) -> Result<Self, TchError> {
+    /// Prepares the window on `device`. `kind` is that of the waveforms to come: float32, or float64 where quiet
+    /// bands beside loud ones matter.
+    pub fn new(config: StftConfig, kind: Kind, device: Device) -> Result<Self, TchError> {
         let window = Tensor::f_hann_window_periodic(config.win_length, true, (Kind::Double, Device::Cpu))?;
-        Ok(Self { config, window: window.to_kind(Kind::Float).to_device(device) })
+        Ok(Self { config, window: window.to_kind(kind).to_device(device) })
     }
 
-    /// `[B, C, S]` float32 to `[B, C, K, T, 2]` (real and imaginary part), K = n_fft / 2 + 1 bins,
+    /// `[B, C, S]` to `[B, C, K, T, 2]` (real and imaginary part), K = n_fft / 2 + 1 bins,
     /// T = floor(S / hop) + 1 frames.
     pub fn forward(&self, waveform: &Tensor) -> Tensor {
         let channels = waveform.size()[1];

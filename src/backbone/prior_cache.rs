@@ -50,21 +50,18 @@ impl PriorCache {
     ///
     /// `recordings` are unique names, one a recording; `compute` gives the prior `[C, T]` of the recording with
     /// this index. Other processes that open the same file meanwhile wait.
-    pub fn open(
+    pub fn open<E: From<Error>>(
         folder: &Path,
         key: &PriorKey,
         recordings: &[String],
-        compute: &dyn Fn(usize) -> Result<Tensor, Error>,
-    ) -> Result<Self, Error> {
-        std::fs::create_dir_all(folder).map_err(FileError::at("create folder", folder))?;
+        compute: &dyn Fn(usize) -> Result<Tensor, E>,
+    ) -> Result<Self, E> {
         let identity = identity(key, recordings);
         let path = folder.join(format!("prior-{}.safetensors", &hex(&Sha256::digest(&identity))[..32]));
         if let Ok(cache) = Self::read(&path, &identity, recordings) {
             return Ok(cache);
         }
-        let lock_path = path.with_extension("lock");
-        let lock = File::create(&lock_path).map_err(FileError::at("create", &lock_path))?;
-        lock.lock().map_err(FileError::at("lock", &lock_path))?;
+        let _lock = lock(&path)?;
         // Another process may have computed it while this one waited.
         match Self::read(&path, &identity, recordings) {
             Ok(cache) => return Ok(cache),
@@ -73,8 +70,9 @@ impl PriorCache {
             }
             Err(_) => {}
         }
-        write(&path, &identity, recordings, compute)?;
-        Self::read(&path, &identity, recordings).map_err(|what| Error::Cache { path, what })
+        let priors = (0..recordings.len()).map(compute).collect::<Result<Vec<_>, E>>()?;
+        write(&path, &identity, recordings, &priors)?;
+        Ok(Self::read(&path, &identity, recordings).map_err(|what| Error::Cache { path, what })?)
     }
 
     /// The prior of a recording, `[C, T]` float32 on the CPU. The tensor shares the file's memory: do not write
@@ -156,17 +154,22 @@ fn words(error: impl ToString) -> String {
     error.to_string()
 }
 
-/// Computes all priors and writes the file.
-fn write(
-    path: &Path,
-    identity: &str,
-    recordings: &[String],
-    compute: &dyn Fn(usize) -> Result<Tensor, Error>,
-) -> Result<(), Error> {
+/// Takes the lock of a cache file, creating its folder; waits for another process that has it.
+fn lock(path: &Path) -> Result<File, Error> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(FileError::at("create folder", folder))?;
+    }
+    let path = path.with_extension("lock");
+    let lock = File::create(&path).map_err(FileError::at("create", &path))?;
+    lock.lock().map_err(FileError::at("lock", &path))?;
+    Ok(lock)
+}
+
+/// Writes the file.
+fn write(path: &Path, identity: &str, recordings: &[String], computed: &[Tensor]) -> Result<(), Error> {
     let wrong = |what: String| Error::Cache { path: path.to_owned(), what };
     let mut priors = BTreeMap::new();
-    for (index, recording) in recordings.iter().enumerate() {
-        let prior = compute(index)?;
+    for (recording, prior) in recordings.iter().zip(computed) {
         let [channels, frames] = prior.size()[..] else {
             return Err(wrong(format!("the prior of {recording} has shape {:?}", prior.size())));
         };

@@ -9,8 +9,8 @@ use crate::model::saved::SavedModel;
 use crate::report::table::Table;
 use crate::seld::metric::report::ScoreReport;
 use crate::seld::metric::{Average, Metric};
-use crate::train::evaluate::{self, Evaluation, Thresholds};
 use crate::train::device;
+use crate::train::evaluate::{self, Evaluation, Thresholds};
 
 /// Score an exported model on a dataset
 #[derive(Debug, clap::Args)]
@@ -77,10 +77,11 @@ pub(crate) fn run(args: Args) -> CommandResult {
         bar.set_length(of as u64);
         bar.set_position(done as u64);
     };
-    let scores = evaluate::evaluate(&model, &dataset, &evaluation, device, &done).map_err(|error| match error {
-        evaluate::Error::Torch { .. } => error.into(),
-        error => input(error),
-    })?;
+    let scores =
+        evaluate::evaluate(&model, &dataset, &evaluation, device, &done).map_err(|error| match error {
+            evaluate::Error::Torch { .. } => error.into(),
+            error => input(error),
+        })?;
     bar.finish_and_clear();
     let report = ScoreReport::new(args.metric, args.average, &scores, None);
     let mut table = Table::new(["class", "ER", "F", "LE", "LR", "SELD"]);

@@ -56,7 +56,12 @@ fn targets<'a>(recordings: &'a [PathBuf], out: &Path) -> anyhow::Result<BTreeMap
         let stem = recording.file_stem().with_context(|| format!("{} is no file", recording.display()))?;
         let target = out.join(stem).with_extension("csv");
         if let Some(other) = targets.insert(target.clone(), recording.as_path()) {
-            bail!("{} and {} would both be written to {}", other.display(), recording.display(), target.display());
+            bail!(
+                "{} and {} would both be written to {}",
+                other.display(),
+                recording.display(),
+                target.display()
+            );
         }
     }
     Ok(targets)
@@ -68,6 +73,7 @@ fn read(path: &Path, sample_rate: u32) -> anyhow::Result<Vec<f32>> {
     if sound.channels.len() != 4 {
         bail!("{} has {} channels where FOA has 4 (W, Y, Z, X)", path.display(), sound.channels.len());
     }
-    let converted = sound.channels.iter().map(|channel| audio::resample(channel, sound.sample_rate, sample_rate));
+    let converted =
+        sound.channels.iter().map(|channel| audio::resample(channel, sound.sample_rate, sample_rate));
     Ok(converted.collect::<Vec<_>>().concat())
 }

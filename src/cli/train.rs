@@ -110,7 +110,10 @@ struct Lines {
 
 impl Progress for Lines {
     fn started(&mut self, parameters: u64, macs_per_second: u64) {
-        eprintln!("{parameters} parameters, {:.1} M multiply-adds per second of audio", macs_per_second as f64 / 1e6);
+        eprintln!(
+            "{parameters} parameters, {:.1} M multiply-adds per second of audio",
+            macs_per_second as f64 / 1e6
+        );
     }
 
     fn epoch(&mut self, report: EpochReport) -> Instruction {

@@ -62,7 +62,10 @@ mod tests {
         for (i, a) in matrices.iter().enumerate() {
             assert!(matrices[..i].iter().all(|b| a != b));
         }
-        assert_eq!(matrices[0], std::array::from_fn(|i| std::array::from_fn(|j| f32::from(u8::from(i == j)))));
+        assert_eq!(
+            matrices[0],
+            std::array::from_fn(|i| std::array::from_fn(|j| f32::from(u8::from(i == j))))
+        );
     }
 
     #[test]
@@ -71,10 +74,13 @@ mod tests {
         let vector = before.to_vector().map(|c| c as f32);
         for rotation in (0..COUNT).map(Rotation::new) {
             let turn = rotation.direction_matrix();
-            let after = turn.map(|row| f64::from(row[0] * vector[0] + row[1] * vector[1] + row[2] * vector[2]));
+            let after =
+                turn.map(|row| f64::from(row[0] * vector[0] + row[1] * vector[1] + row[2] * vector[2]));
             let expected = encode(Direction::from_vector(after));
             let channels = encode(before);
-            let actual = rotation.channel_matrix().map(|row| row.iter().zip(&channels).map(|(a, b)| a * b).sum::<f32>());
+            let actual = rotation
+                .channel_matrix()
+                .map(|row| row.iter().zip(&channels).map(|(a, b)| a * b).sum::<f32>());
             for (a, e) in actual.iter().zip(expected) {
                 assert!((a - e).abs() < 1e-6, "{rotation:?}: {actual:?} {expected:?}");
             }
@@ -88,7 +94,8 @@ mod tests {
         let mut azimuths: Vec<i32> = (0..COUNT)
             .map(|i| {
                 let turn = Rotation::new(i).direction_matrix();
-                let v = turn.map(|row| f64::from(row[0] * vector[0] + row[1] * vector[1] + row[2] * vector[2]));
+                let v =
+                    turn.map(|row| f64::from(row[0] * vector[0] + row[1] * vector[1] + row[2] * vector[2]));
                 Direction::from_vector(v).azimuth_deg.round() as i32
             })
             .collect();

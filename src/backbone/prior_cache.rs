@@ -236,7 +236,7 @@ mod tests {
         let calls = AtomicUsize::new(0);
         let compute = |index| {
             calls.fetch_add(1, Ordering::SeqCst);
-            Ok(prior(index))
+            Ok::<_, Error>(prior(index))
         };
         let cache = PriorCache::open(folder, key, &names(), &compute).unwrap();
         (cache, calls.into_inner())

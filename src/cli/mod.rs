@@ -9,6 +9,8 @@ use clap::{Parser, Subcommand};
 
 use error::CommandResult;
 
+mod data;
+mod data_synth;
 mod error;
 mod format;
 
@@ -21,11 +23,16 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Make and look at datasets.
+    Data(data::Args),
+}
 
 impl Command {
     fn run(self) -> CommandResult {
-        match self {}
+        match self {
+            Self::Data(args) => data::run(args),
+        }
     }
 }
 

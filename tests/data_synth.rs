@@ -1,5 +1,7 @@
 //! `data synth` through the program.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
@@ -86,6 +88,18 @@ fn wrong_settings_are_named() {
         synth(&set, arguments).code(2).stderr(predicate::str::contains(says));
     }
     assert!(files_below(folder.path()).is_empty());
+}
+
+#[test]
+fn a_refusing_file_system_is_no_fault_of_the_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    synth(&file.join("set"), &["--minutes", "1"])
+        .code(1)
+        .stderr(predicate::str::contains("cannot create folder"));
+    synth(&file, &["--minutes", "1"]).code(2).stderr(predicate::str::contains("already exists"));
+    assert_eq!(files_below(folder.path()), ["file"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 mod bank;
 mod builtin;
+mod convolve;
 mod error;
 mod foa;
 mod mix;

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use super::SAMPLE_RATE;
-use super::foa::Foa;
+use super::convolve::Foa;
 
 /// Corners of the low-passes that colour the noise, in Hz.
 const CORNERS_HZ: [f64; 3] = [80.0, 800.0, 8_000.0];

@@ -4,7 +4,8 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::SAMPLE_RATE;
-use super::foa::{Convolver, Foa, add, early_response, tail};
+use super::convolve::{Convolver, Foa, add};
+use super::foa::{early_response, tail};
 use super::room::{Room, SPEED_OF_SOUND};
 use crate::seld::doa::Direction;
 

@@ -37,8 +37,8 @@ pub(super) struct Image {
 impl Room {
     /// A room of the given size and reverberation time with walls of the given relative absorption.
     ///
-    /// The mean absorption follows from Eyring's formula (C. F. Eyring, JASA 1, 1930), less what a box with
-    /// even walls would need no correction for; `relative` (axis, side) says which walls absorb more.
+    /// The mean absorption follows from Eyring's formula (C. F. Eyring, JASA 1, 1930); `relative` (axis, side)
+    /// says which walls absorb more, and only its proportions matter.
     pub fn new(size_m: [f64; 3], rt60_s: f64, relative: [[f64; 2]; 3]) -> Self {
         let [length, width, height] = size_m;
         let areas = [width * height, length * height, length * width];

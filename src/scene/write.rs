@@ -86,7 +86,8 @@ fn refuse_used(out: &Path) -> Result<(), SceneError> {
     let in_use = match std::fs::read_dir(out) {
         Ok(mut entries) => entries.next().is_some(),
         Err(e) if e.kind() == io::ErrorKind::NotFound => false,
-        Err(e) if e.kind() == io::ErrorKind::NotADirectory => true,
+        // A file; or something below a file, which making the folder will complain about.
+        Err(e) if e.kind() == io::ErrorKind::NotADirectory => out.exists(),
         Err(e) => return Err(FileError::at("read", out)(e).into()),
     };
     if in_use { Err(SceneError::OutputInUse { path: out.to_owned() }) } else { Ok(()) }

@@ -12,6 +12,7 @@ use error::CommandResult;
 mod data;
 mod data_check;
 mod doctor;
+mod data_synth;
 mod error;
 mod eval;
 mod format;
@@ -44,6 +45,8 @@ enum Command {
     Data(data::Command),
     /// Score DCASE prediction files against label files.
     Score(score::Args),
+    /// Make and look at datasets.
+    Data(data::Args),
 }
 
 impl Command {
@@ -55,6 +58,7 @@ impl Command {
             Self::Doctor(args) => doctor::run(args),
             Self::Data(command) => data::run(command),
             Self::Score(args) => score::run(args),
+            Self::Data(args) => data::run(args),
         }
     }
 }

@@ -11,6 +11,10 @@ use error::CommandResult;
 
 mod error;
 mod format;
+mod leaderboard;
+mod status;
+mod stop;
+mod store_args;
 
 /// Extend a pretrained audio tagger to sound event localization and detection, and search for the best way.
 #[derive(Debug, Parser)]
@@ -21,11 +25,22 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Show the trials of a study, best first, or answer a read-only SQL query
+    Leaderboard(leaderboard::Args),
+    /// Show where a study stands: stages, trials, workers, best so far, time left
+    Status(status::Args),
+    /// Let running trials save a checkpoint, then stop a study
+    Stop(stop::Args),
+}
 
 impl Command {
     fn run(self) -> CommandResult {
-        match self {}
+        match self {
+            Self::Leaderboard(args) => leaderboard::run(args),
+            Self::Status(args) => status::run(args),
+            Self::Stop(args) => stop::run(args),
+        }
     }
 }
 

@@ -21,6 +21,10 @@ mod interrupt;
 mod progress;
 mod score;
 mod train;
+mod leaderboard;
+mod status;
+mod stop;
+mod store_args;
 
 /// Extend a pretrained audio tagger to sound event localization and detection, and search for the best way.
 #[derive(Debug, Parser)]
@@ -47,6 +51,12 @@ enum Command {
     Score(score::Args),
     /// Make and look at datasets.
     Data(data::Args),
+    /// Show the trials of a study, best first, or answer a read-only SQL query
+    Leaderboard(leaderboard::Args),
+    /// Show where a study stands: stages, trials, workers, best so far, time left
+    Status(status::Args),
+    /// Let running trials save a checkpoint, then stop a study
+    Stop(stop::Args),
 }
 
 impl Command {
@@ -59,6 +69,9 @@ impl Command {
             Self::Data(command) => data::run(command),
             Self::Score(args) => score::run(args),
             Self::Data(args) => data::run(args),
+            Self::Leaderboard(args) => leaderboard::run(args),
+            Self::Status(args) => status::run(args),
+            Self::Stop(args) => stop::run(args),
         }
     }
 }

@@ -72,7 +72,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
         thresholds: args.thresholds,
         oracle_activity: args.oracle_activity,
     };
-    let bar = super::progress::bar("recordings");
+    let bar = super::bar::bar("recordings");
     let done = |done: usize, of: usize| {
         bar.set_length(of as u64);
         bar.set_position(done as u64);

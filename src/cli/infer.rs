@@ -36,7 +36,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
     let model = SavedModel::load(&args.model).map_err(input)?;
     let (_variables, detector) = model.detector(device)?;
     let thresholds = model.decoding.by_class(&model.classes);
-    let bar = super::progress::bar("recordings");
+    let bar = super::bar::bar("recordings");
     bar.set_length(targets.len() as u64);
     for (target, recording) in &targets {
         let waveform = read(recording, model.origin.sample_rate).map_err(input)?;

@@ -9,22 +9,22 @@ use clap::{Parser, Subcommand};
 
 use error::CommandResult;
 
+mod bar;
 mod data;
 mod data_check;
-mod doctor;
 mod data_synth;
+mod doctor;
 mod error;
 mod eval;
 mod format;
 mod infer;
 mod interrupt;
-mod progress;
-mod score;
-mod train;
 mod leaderboard;
+mod score;
 mod status;
 mod stop;
 mod store_args;
+mod train;
 
 /// Extend a pretrained audio tagger to sound event localization and detection, and search for the best way.
 #[derive(Debug, Parser)]
@@ -44,13 +44,11 @@ enum Command {
     Infer(infer::Args),
     /// Say what was found: versions, libtorch, devices, cache, store, disk
     Doctor(doctor::Args),
-    /// Work with datasets.
+    /// Make and look at datasets
     #[command(subcommand)]
     Data(data::Command),
-    /// Score DCASE prediction files against label files.
+    /// Score DCASE prediction files against label files
     Score(score::Args),
-    /// Make and look at datasets.
-    Data(data::Args),
     /// Show the trials of a study, best first, or answer a read-only SQL query
     Leaderboard(leaderboard::Args),
     /// Show where a study stands: stages, trials, workers, best so far, time left
@@ -68,7 +66,6 @@ impl Command {
             Self::Doctor(args) => doctor::run(args),
             Self::Data(command) => data::run(command),
             Self::Score(args) => score::run(args),
-            Self::Data(args) => data::run(args),
             Self::Leaderboard(args) => leaderboard::run(args),
             Self::Status(args) => status::run(args),
             Self::Stop(args) => stop::run(args),

@@ -9,8 +9,11 @@ use clap::{Parser, Subcommand};
 
 use error::CommandResult;
 
+mod backbone;
 mod error;
+mod features;
 mod format;
+mod recording;
 
 /// Extend a pretrained audio tagger to sound event localization and detection, and search for the best way.
 #[derive(Debug, Parser)]
@@ -21,11 +24,20 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Work with pretrained taggers.
+    #[command(subcommand)]
+    Backbone(backbone::Command),
+    /// Compute descriptors of a four-channel FOA recording (W, Y, Z, X).
+    Features(features::Args),
+}
 
 impl Command {
     fn run(self) -> CommandResult {
-        match self {}
+        match self {
+            Self::Backbone(command) => backbone::run(command),
+            Self::Features(args) => features::run(args),
+        }
     }
 }
 

@@ -8,6 +8,9 @@ use tch::Device;
 use super::aisfx::Aisfx;
 use super::{Error, Tagger};
 
+/// Reads the weights of one kind of tagger.
+type Load = fn(&Path, Device) -> Result<Box<dyn Tagger>, Error>;
+
 /// A tagger that can be loaded.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
@@ -21,7 +24,7 @@ pub struct Entry {
     pub file: &'static str,
     /// Digest of the authors' file, in hexadecimal.
     pub sha256: &'static str,
-    load: fn(&Path, Device) -> Result<Box<dyn Tagger>, Error>,
+    load: Load,
 }
 
 const ENTRIES: [Entry; 1] = [Entry {

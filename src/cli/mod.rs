@@ -25,6 +25,11 @@ mod status;
 mod stop;
 mod store_args;
 mod train;
+mod backbone;
+mod error;
+mod features;
+mod format;
+mod recording;
 
 /// Extend a pretrained audio tagger to sound event localization and detection, and search for the best way.
 #[derive(Debug, Parser)]
@@ -55,6 +60,11 @@ enum Command {
     Status(status::Args),
     /// Let running trials save a checkpoint, then stop a study
     Stop(stop::Args),
+    /// Work with pretrained taggers.
+    #[command(subcommand)]
+    Backbone(backbone::Command),
+    /// Compute descriptors of a four-channel FOA recording (W, Y, Z, X).
+    Features(features::Args),
 }
 
 impl Command {
@@ -69,6 +79,8 @@ impl Command {
             Self::Leaderboard(args) => leaderboard::run(args),
             Self::Status(args) => status::run(args),
             Self::Stop(args) => stop::run(args),
+            Self::Backbone(command) => backbone::run(command),
+            Self::Features(args) => features::run(args),
         }
     }
 }

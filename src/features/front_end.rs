@@ -123,11 +123,16 @@ impl FrontEnd {
         self.bands
     }
 
+    /// Fewest samples that give a frame: one hop, and what reflection at the ends needs.
+    pub fn shortest(&self) -> i64 {
+        self.stft.config().hop.max(self.stft.config().n_fft / 2 + 1)
+    }
+
     /// Waveform `[B, 4, S]` float32 (W, Y, Z, X) to descriptors `[B, C, T, F]` float32, T = floor(S / hop).
     ///
     /// Frame t is centred on sample t * hop. A last frame that would be centred on the end or in the rest after
     /// the last whole hop is dropped, so when S is no multiple of `hop`, frame T - 1 is still the one centred
-    /// on (T - 1) * hop. S must exceed n_fft / 2, which reflection needs.
+    /// on (T - 1) * hop. S must be at least [`FrontEnd::shortest`].
     pub fn forward(&self, waveform: &Tensor) -> Tensor {
         let parts: Vec<Tensor> = self.forward_each(waveform).into_iter().map(|(_, part)| part).collect();
         Tensor::cat(&parts, 1)

@@ -39,6 +39,11 @@ impl Stft {
         Ok(Self { config, window: window.to_kind(kind).to_device(device) })
     }
 
+    /// Where its frames lie.
+    pub fn config(&self) -> &StftConfig {
+        &self.config
+    }
+
     /// `[B, C, S]` to `[B, C, K, T, 2]` (real and imaginary part), K = n_fft / 2 + 1 bins,
     /// T = floor(S / hop) + 1 frames.
     pub fn forward(&self, waveform: &Tensor) -> Tensor {

@@ -191,13 +191,18 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(400))]
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
         #[test]
         fn damaged_bytes_never_panic(file in 0..TINY.len(), at in any::<prop::sample::Index>(), byte: u8) {
             let mut bytes = fixture(TINY[file]);
             let at = at.index(bytes.len());
             bytes[at] = byte;
             let _ = Checkpoint::from_bytes(&bytes);
+        }
+
+        #[test]
+        fn arbitrary_pickles_never_panic(program in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Checkpoint::from_bytes(&[&[0x80, 2], program.as_slice()].concat());
         }
     }
 }

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 use error::CommandResult;
 
+mod backbone;
 mod bar;
 mod data;
 mod data_check;
@@ -16,20 +17,17 @@ mod data_synth;
 mod doctor;
 mod error;
 mod eval;
+mod features;
 mod format;
 mod infer;
 mod interrupt;
 mod leaderboard;
+mod recording;
 mod score;
 mod status;
 mod stop;
 mod store_args;
 mod train;
-mod backbone;
-mod error;
-mod features;
-mod format;
-mod recording;
 
 /// Extend a pretrained audio tagger to sound event localization and detection, and search for the best way.
 #[derive(Debug, Parser)]

@@ -104,15 +104,17 @@ impl Audio {
 /// A file that is missing, not sound, shorter than its header says, undecodable, empty, or that holds a sample
 /// that is not finite.
 pub fn read(path: &Path) -> Result<Audio, AudioError> {
-    let magic = read_magic(path)?;
-    if magic.is_empty() {
+    let head = read_head(path)?;
+    if head.is_empty() {
         return Err(AudioError::Empty { path: path.to_owned() });
     }
-    let known = [*b"RIFF", *b"fLaC", *b"OggS"].iter().any(|known| *known == magic[..]);
-    if !known {
+    if ![b"RIFF", b"fLaC", b"OggS"].iter().any(|magic| head.starts_with(*magic)) {
         return Err(AudioError::NotAudio { path: path.to_owned() });
     }
-    let (audio, expected) = decode(path)?;
+    let (audio, mut expected) = decode(path)?;
+    if is_streamed_wav(&head) {
+        expected = None;
+    }
     let got = audio.len() as u64;
     if expected.is_some_and(|expected| got < expected) {
         return Err(AudioError::Truncated { path: path.to_owned(), expected, got });
@@ -128,11 +130,19 @@ pub fn read(path: &Path) -> Result<Audio, AudioError> {
     Ok(audio)
 }
 
-fn read_magic(path: &Path) -> Result<Vec<u8>, FileError> {
-    let mut magic = Vec::new();
+/// The first eight bytes, or what there is of them.
+fn read_head(path: &Path) -> Result<Vec<u8>, FileError> {
+    let mut head = Vec::new();
     let file = File::open(path).map_err(FileError::at("read", path))?;
-    file.take(4).read_to_end(&mut magic).map_err(FileError::at("read", path))?;
-    Ok(magic)
+    file.take(8).read_to_end(&mut head).map_err(FileError::at("read", path))?;
+    Ok(head)
+}
+
+/// Whether a wav was written into a pipe: programs that cannot go back to fill in its size leave one near 2 or
+/// 4 GiB there.
+fn is_streamed_wav(head: &[u8]) -> bool {
+    let size = head.get(4..8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes);
+    head.starts_with(b"RIFF") && size >= 0x7fff_0000
 }
 
 /// What could be decoded, and the samples a channel that the header promised.
@@ -224,6 +234,21 @@ mod tests {
         assert!(matches!(read(&path), Err(AudioError::Empty { .. })));
         float_wav(&path, 2, &[0.0, 0.0, 0.0, f32::NAN]);
         assert!(matches!(read(&path), Err(AudioError::NotFinite { channel: 1, sample: 1, .. })));
+    }
+
+    #[test]
+    fn a_wav_from_a_pipe_has_no_length_to_compare_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.wav");
+        float_wav(&path, 1, &[0.25; 1_000]);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let data = bytes.windows(4).position(|four| four == b"data").unwrap();
+        // What sox writes.
+        for (at, size) in [(4, 0x7fff_f048_u32), (data + 4, 0x7fff_f000)] {
+            bytes[at..at + 4].copy_from_slice(&size.to_le_bytes());
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(read(&path).unwrap().len(), 1_000);
     }
 
     #[test]

@@ -18,6 +18,8 @@ use crate::seld::tree;
 
 /// Classes of STARSS22 and STARSS23, at least assumed where `--classes` is not given.
 const DEFAULT_CLASSES: usize = 13;
+/// Larger class indices are refused: they are a mistake in the file and would only cost memory.
+const MAX_CLASSES: u32 = 10_000;
 
 /// Arguments of `score`.
 #[derive(Debug, clap::Args)]
@@ -28,14 +30,14 @@ pub(crate) struct Args {
     /// Prediction file, or folder of prediction files, matched by name
     #[arg(long, value_name = "PATH")]
     prediction: PathBuf,
-    /// dcase2022 or dcase2023
+    /// dcase2020, dcase2021, dcase2022 or dcase2023
     #[arg(long, value_name = "NAME")]
     metric: Metric,
-    /// How scores of several classes become one
+    /// How scores of several classes become one; from dcase2022 on
     #[arg(long, value_enum, default_value = "macro")]
     average: AverageFlag,
     /// Number of classes [default: 13, or what the files need]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_CLASSES)))]
     classes: Option<u32>,
     /// How angles are computed
     #[arg(long, value_enum, default_value = "polar")]
@@ -72,9 +74,10 @@ fn parse_angle(text: &str) -> Result<f64, String> {
 pub(crate) fn run(args: Args) -> CommandResult {
     let pairs = pairs(&args.reference, &args.prediction)?;
     let classes = args.classes.map(|classes| classes as usize);
+    let limit = Some(classes.unwrap_or(MAX_CLASSES as usize));
     let recordings: Vec<[Vec<FrameEvent>; 2]> = pairs
         .par_iter()
-        .map(|(reference, prediction)| Ok([csv::read(reference, classes)?, csv::read(prediction, classes)?]))
+        .map(|(reference, prediction)| Ok([csv::read(reference, limit)?, csv::read(prediction, limit)?]))
         .collect::<Result<_, csv::CsvError>>()
         .map_err(error::input)?;
     for ((path, _), [reference, _]) in pairs.iter().zip(&recordings) {
@@ -176,7 +179,7 @@ pub(crate) fn table(report: &ScoreReport) -> Table {
         }
     }
     let mut table = Table::new(header);
-    let average = json!(report.average);
+    let average = report.average.map_or(json!("all"), |average| json!(average));
     let intervals = report.jackknife.as_ref();
     table.push(row(average, &report.overall, intervals.map(|intervals| &intervals.overall)));
     for (index, class) in report.classwise.iter().enumerate() {

@@ -144,6 +144,7 @@ fn digest(classes: &[String], recordings: &[Recording]) -> Result<String, Error>
     let parts: Vec<[u8; 32]> =
         recordings.par_iter().map(|recording| digest_one(recording, whole)).collect::<Result<_, _>>()?;
     let mut hash = Sha256::new();
+    hash.update((classes.len() as u64).to_le_bytes());
     for class in classes {
         framed(&mut hash, class.as_bytes());
     }

@@ -73,6 +73,9 @@ impl Wav {
         if usize::from(spec.channels) != CHANNELS {
             return Err(wrong(WavProblem::Channels { got: spec.channels }));
         }
+        if spec.sample_rate == 0 {
+            return Err(wrong(WavProblem::Damaged("its sample rate is 0".into())));
+        }
         if samples == 0 {
             return Err(wrong(WavProblem::Silent));
         }

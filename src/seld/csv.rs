@@ -287,6 +287,9 @@ mod tests {
     }
 
     proptest! {
+        // Each case writes and syncs two files.
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
         #[test]
         fn written_files_read_back(rows in prop::collection::vec(
             (0u32..6000, 0u32..13, 0u32..9, -180.0f64..180.0, -90.0f64..90.0, 0u32..2000), 0..40))

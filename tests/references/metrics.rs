@@ -71,7 +71,8 @@ fn tallies(case: &Value, metric: Metric) -> Vec<Tally> {
         let (reference, prediction) = (events(&file["reference"]), events(&file["prediction"]));
         let frames = file["scored_frames"].as_u64().unwrap() as usize;
         tally.add_recording(&reference, &prediction, frames);
-        if !reference.is_empty() {
+        // Up to 2021 the length of the audio counts, which the rows do not show.
+        if metric.has_averages() && !reference.is_empty() {
             assert_eq!(metric.scored_frames(&reference, &prediction), frames);
         }
         tally

@@ -1,5 +1,6 @@
-//! DCASE 2022 and 2023: joint detection and localization in one-second segments, several events of a class at
-//! once, macro or micro averaged.
+//! DCASE 2021 to 2023: joint detection and localization in one-second segments, several events of a class at
+//! once. In 2021 scores are pooled over classes and a match that is too far off weighs half in the F-score; since
+//! 2022 there are macro and micro averages, and it weighs full.
 //!
 //! Follows the official evaluator (Politis et al., "STARSS22", DCASE workshop 2022; Mesaros et al., "Joint
 //! measurement of localization and detection of sound events", WASPAA 2019), with its peculiarities: tracks are
@@ -8,7 +9,7 @@
 
 use super::matching::least_angle;
 use super::scores::{Scores, Values, mean};
-use super::segment::{Frames, Segments, busiest};
+use super::segment::{Cell, Frames, Segment, busiest, cut};
 use super::{Average, Options};
 use crate::seld::event::FrameEvent;
 
@@ -44,8 +45,9 @@ impl Counts {
         self.not_localized += other.not_localized;
     }
 
-    fn values(&self, error_rate: f64) -> Values {
-        let wrong = self.spatial_errors + 0.5 * (self.false_positives + self.false_negatives);
+    fn values(&self, error_rate: f64, spatial_weight: f64) -> Values {
+        let wrong =
+            spatial_weight * self.spatial_errors + 0.5 * (self.false_positives + self.false_negatives);
         let f = self.true_positives / (EPS + self.true_positives + wrong);
         let le = if self.localized > 0.0 { self.angle_sum_deg / (self.localized + EPS) } else { 180.0 };
         let lr = self.localized / (EPS + self.localized + self.not_localized);
@@ -53,9 +55,19 @@ impl Counts {
     }
 }
 
+/// The year, in what it differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Edition {
+    /// Pooled only.
+    Dcase2021,
+    /// Also 2023.
+    Dcase2022,
+}
+
 /// See [`super::Tally`].
 #[derive(Debug, Clone)]
 pub(super) struct Tally {
+    edition: Edition,
     options: Options,
     classes: Vec<Counts>,
     /// Substitutions, deletions and insertions, over all classes.
@@ -63,8 +75,8 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(classes: usize, options: Options) -> Self {
-        Self { options, classes: vec![Counts::default(); classes], errors: 0.0 }
+    pub(super) fn new(edition: Edition, classes: usize, options: Options) -> Self {
+        Self { edition, options, classes: vec![Counts::default(); classes], errors: 0.0 }
     }
 
     pub(super) fn add_recording(
@@ -73,22 +85,19 @@ impl Tally {
         prediction: &[FrameEvent],
         scored_frames: usize,
     ) {
-        let cut = |events| {
-            Segments::new(events, self.classes.len(), self.options.frames_per_second.max(1), scored_frames)
-        };
-        let (reference, prediction) = (cut(reference), cut(prediction));
-        for (reference, prediction) in reference.iter().zip(prediction.iter()) {
-            self.add_segment(reference, prediction);
+        let length = self.options.frames_per_second;
+        for segment in cut([reference, prediction], self.classes.len(), length, scored_frames) {
+            self.add_segment(&segment);
         }
     }
 
-    fn add_segment(&mut self, reference: &[Option<Frames>], prediction: &[Option<Frames>]) {
+    fn add_segment(&mut self, segment: &Segment) {
         let (mut missed, mut false_alarms) = (0.0, 0.0);
-        for ((total, reference), prediction) in self.classes.iter_mut().zip(reference).zip(prediction) {
-            let counts = count(reference.as_ref(), prediction.as_ref(), &self.options);
+        for (&class, cell) in segment {
+            let counts = count(cell, &self.options);
             missed += counts.false_negatives;
             false_alarms += counts.false_positives + counts.spatial_errors;
-            total.add(&counts);
+            self.classes[class].add(&counts);
         }
         // One miss and one false alarm are one substitution, so S + D + I is the larger of the two.
         self.errors += f64::max(missed, false_alarms);
@@ -112,10 +121,15 @@ impl Tally {
             pooled.add(counts);
         }
         let error_rate = self.errors / (pooled.references + EPS);
+        let (average, weight) = match self.edition {
+            Edition::Dcase2021 => (Average::Micro, 0.5),
+            Edition::Dcase2022 => (average, 1.0),
+        };
         match average {
-            Average::Micro => Scores { overall: pooled.values(error_rate), classwise: Vec::new() },
+            Average::Micro => Scores { overall: pooled.values(error_rate, weight), classwise: Vec::new() },
             Average::Macro => {
-                let classwise: Vec<Values> = self.classes.iter().map(|c| c.values(error_rate)).collect();
+                let of_class = |counts: &Counts| counts.values(error_rate, weight);
+                let classwise: Vec<Values> = self.classes.iter().map(of_class).collect();
                 let of = |pick: fn(&Values) -> f64| mean(classwise.iter().map(pick));
                 let overall = Values::of_four(error_rate, of(|v| v.f), of(|v| v.le), of(|v| v.lr));
                 Scores { overall, classwise }
@@ -125,19 +139,16 @@ impl Tally {
 }
 
 /// Counts of one class in one segment.
-fn count(reference: Option<&Frames>, prediction: Option<&Frames>, options: &Options) -> Counts {
-    let [there, predicted] = [busiest(reference), busiest(prediction)].map(|count| count as f64);
+fn count(Cell { reference, prediction }: &Cell, options: &Options) -> Counts {
+    let [there, predicted] = [reference, prediction].map(|frames| busiest(frames) as f64);
     let mut counts = Counts { references: there, ..Counts::default() };
-    let (Some(reference), Some(prediction)) = (reference, prediction) else {
-        counts.false_positives = predicted;
-        counts.false_negatives = there;
-        counts.not_localized = there;
-        return counts;
-    };
     let tracks = track_angles(reference, prediction, options);
     if tracks.is_empty() {
-        counts.false_negatives = predicted;
-        counts.not_localized = predicted;
+        // In both, but never in the same frame: the official code takes the predicted number for the missed one.
+        let never_together = there > 0.0 && predicted > 0.0;
+        counts.false_positives = if never_together { 0.0 } else { predicted };
+        counts.false_negatives = if never_together { predicted } else { there };
+        counts.not_localized = counts.false_negatives;
         return counts;
     }
     for angle_deg in tracks {
@@ -157,7 +168,7 @@ fn count(reference: Option<&Frames>, prediction: Option<&Frames>, options: &Opti
 
 /// The mean angle of each reference track that was matched in at least one frame.
 fn track_angles(reference: &Frames, prediction: &Frames, options: &Options) -> Vec<f64> {
-    let mut tracks: Vec<(f64, f64)> = vec![(0.0, 0.0); busiest(Some(reference))];
+    let mut tracks: Vec<(f64, f64)> = vec![(0.0, 0.0); busiest(reference)];
     for (reference, prediction) in reference.iter().zip(prediction) {
         for pair in least_angle(reference, prediction, options.coordinates) {
             let (sum, frames) = &mut tracks[pair.reference];
@@ -229,9 +240,11 @@ mod tests {
             direction: Direction { azimuth_deg: 0.0, elevation_deg: 0.0 },
             distance_m: None,
         };
+        // The last frame there can be costs no memory.
+        let late = FrameEvent { frame: u32::MAX, class: 1, ..event };
         for classes in [0, 3] {
             let mut tally = Tally::new(Metric::Dcase2022, classes, Options::default());
-            tally.add_recording(&[event], &[event], 3);
+            tally.add_recording(&[event, late], &[event], u32::MAX as usize);
             assert_eq!(tally.scores(Average::Micro).overall.f, 0.0);
         }
     }

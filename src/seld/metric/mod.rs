@@ -14,7 +14,9 @@
 //! ```
 
 use super::event::FrameEvent;
+use dcase2022::Edition;
 
+mod dcase2020;
 mod dcase2022;
 pub mod jackknife;
 mod matching;
@@ -35,6 +37,7 @@ pub struct Tally {
 
 #[derive(Debug, Clone)]
 enum Kind {
+    Dcase2020(dcase2020::Tally),
     Dcase2022(dcase2022::Tally),
 }
 
@@ -42,7 +45,11 @@ impl Tally {
     /// An empty tally for class indices below `classes`.
     pub fn new(metric: Metric, classes: usize, options: Options) -> Self {
         let kind = match metric {
-            Metric::Dcase2022 | Metric::Dcase2023 => Kind::Dcase2022(dcase2022::Tally::new(classes, options)),
+            Metric::Dcase2020 => Kind::Dcase2020(dcase2020::Tally::new(classes, options)),
+            Metric::Dcase2021 => Kind::Dcase2022(dcase2022::Tally::new(Edition::Dcase2021, classes, options)),
+            Metric::Dcase2022 | Metric::Dcase2023 => {
+                Kind::Dcase2022(dcase2022::Tally::new(Edition::Dcase2022, classes, options))
+            }
         };
         Self { metric, kind }
     }
@@ -57,6 +64,7 @@ impl Tally {
         scored_frames: usize,
     ) {
         match &mut self.kind {
+            Kind::Dcase2020(tally) => tally.add_recording(reference, prediction, scored_frames),
             Kind::Dcase2022(tally) => tally.add_recording(reference, prediction, scored_frames),
         }
     }
@@ -68,13 +76,16 @@ impl Tally {
     pub fn merge(&mut self, other: &Self) {
         assert_eq!(self.metric, other.metric, "this is a bug: tallies of two metrics are merged");
         match (&mut self.kind, &other.kind) {
+            (Kind::Dcase2020(tally), Kind::Dcase2020(other)) => tally.merge(other),
             (Kind::Dcase2022(tally), Kind::Dcase2022(other)) => tally.merge(other),
+            _ => unreachable!("this is a bug: equal metrics have equal kinds"),
         }
     }
 
-    /// The scores of all recordings so far.
+    /// The scores of all recordings so far. Metrics without averages (see [`Metric::has_averages`]) pool.
     pub fn scores(&self, average: Average) -> Scores {
         match &self.kind {
+            Kind::Dcase2020(tally) => tally.scores(),
             Kind::Dcase2022(tally) => tally.scores(average),
         }
     }

@@ -11,7 +11,11 @@ use crate::seld::event::{FRAMES_PER_SECOND, FrameEvent};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Metric {
-    /// Segment-based joint scores with full weight on matches that are too far off.
+    /// Segment-based joint scores, one event of a class at a time.
+    Dcase2020,
+    /// Segment-based joint scores, several events of a class at a time.
+    Dcase2021,
+    /// As 2021 with macro and micro averages, and full weight on matches that are too far off.
     Dcase2022,
     /// Scored as [`Metric::Dcase2022`]; only the official CSV reading differs.
     Dcase2023,
@@ -27,23 +31,35 @@ pub struct UnknownMetric {
 
 impl Metric {
     /// All metrics that are there.
-    pub const ALL: [Self; 2] = [Self::Dcase2022, Self::Dcase2023];
+    pub const ALL: [Self; 4] = [Self::Dcase2020, Self::Dcase2021, Self::Dcase2022, Self::Dcase2023];
 
     /// Its name in files and on the command line.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Dcase2020 => "dcase2020",
+            Self::Dcase2021 => "dcase2021",
             Self::Dcase2022 => "dcase2022",
             Self::Dcase2023 => "dcase2023",
         }
     }
 
+    /// Whether it knows macro and micro averages; the older ones only pool.
+    pub fn has_averages(self) -> bool {
+        matches!(self, Self::Dcase2022 | Self::Dcase2023)
+    }
+
     /// How many frames of a recording the official evaluator scores.
     ///
-    /// From 2022 on that is the largest frame index of the reference, taken as a count, so one too small. The
-    /// official wrapper stops on an empty reference; here such a recording is scored as far as predictions go.
+    /// Up to 2021 all of them. From 2022 on the largest frame index of the reference, taken as a count, so one
+    /// too small. The official wrapper stops on an empty reference; here such a recording is scored as far as
+    /// predictions go.
     pub fn scored_frames(self, reference: &[FrameEvent], prediction: &[FrameEvent]) -> usize {
         let last = |events: &[FrameEvent]| events.iter().map(|event| event.frame as usize).max();
-        last(reference).or_else(|| last(prediction).map(|frame| frame + 1)).unwrap_or(0)
+        let all = last(reference).max(last(prediction)).map_or(0, |frame| frame + 1);
+        match self {
+            Self::Dcase2020 | Self::Dcase2021 => all,
+            Self::Dcase2022 | Self::Dcase2023 => last(reference).unwrap_or(all),
+        }
     }
 }
 
@@ -130,7 +146,7 @@ mod tests {
             assert_eq!(metric.name().parse(), Ok(metric));
         }
         let error = "dcase2018".parse::<Metric>().unwrap_err().to_string();
-        assert_eq!(error, "no metric \"dcase2018\"; there are dcase2022, dcase2023");
+        assert_eq!(error, "no metric \"dcase2018\"; there are dcase2020, dcase2021, dcase2022, dcase2023");
     }
 
     #[test]

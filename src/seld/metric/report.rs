@@ -10,8 +10,8 @@ use super::{Average, Metric, Scores, Values};
 pub struct ScoreReport {
     /// Which metric.
     pub metric: Metric,
-    /// How classes are averaged.
-    pub average: Average,
+    /// How classes are averaged, where the metric knows averages.
+    pub average: Option<Average>,
     /// Over all classes; the keys stand beside the others.
     #[serde(flatten)]
     pub overall: Values,
@@ -53,6 +53,7 @@ impl ScoreReport {
             overall: intervals.overall,
             classwise: by_class(&intervals.classwise),
         });
+        let average = metric.has_averages().then_some(average);
         Self { metric, average, overall: scores.overall, classwise: by_class(&scores.classwise), jackknife }
     }
 }

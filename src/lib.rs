@@ -44,5 +44,6 @@ pub mod search;
 pub mod seld;
 pub mod store;
 pub mod system;
+pub mod torch_ext;
 pub mod train;
 pub mod worker;

@@ -11,8 +11,6 @@ use tch::Device;
 use crate::fs::{self, FileError};
 use crate::model::saved::{self, SavedModel};
 
-pub use torchscript::trace;
-
 /// The TorchScript file of an export folder.
 pub const TORCHSCRIPT: &str = "model.pt";
 /// The model card of an export folder.

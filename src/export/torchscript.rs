@@ -6,30 +6,26 @@ use tch::{CModule, Device, IValue, Kind, Tensor};
 
 use super::Error;
 use crate::model::detector::{Detection, Detector};
+use crate::torch_ext::trace_to_file;
 
 /// Seconds of the example that the trace is made with. Any length would do.
 const EXAMPLE_S: i64 = 3;
 /// Largest absolute difference between the traced module and the network that is put down to rounding.
 const TOLERANCE: f64 = 1e-4;
 
-/// Traces a frozen detector: input float32 `[batch, 4, samples]`, outputs (activity `[batch, frames, tracks,
-/// classes]` in 0..1, directions `[batch, frames, tracks, 3]` of length 1).
-pub fn trace(detector: &Detector) -> Result<CModule, tch::TchError> {
-    let _guard = tch::no_grad_guard();
-    let example = noise([2, 4, EXAMPLE_S * i64::from(detector.sample_rate())]);
-    CModule::create_by_tracing("Detector", "forward", &[example], &mut |inputs: &[Tensor]| {
-        let Detection { activity, direction } = detector.forward(&inputs[0]);
-        vec![activity, direction]
-    })
-}
-
-/// Writes the traced detector and compares it, read back, with the detector itself on other shapes.
-pub(super) fn write(detector: &Detector, path: &Path) -> Result<(), Error> {
+/// Writes a frozen detector as TorchScript: input float32 `[batch, 4, samples]`, outputs (activity `[batch, frames,
+/// tracks, classes]` in 0..1, directions `[batch, frames, tracks, 3]` of length 1). Reads it back and compares it
+/// with the detector itself on other shapes.
+pub fn write(detector: &Detector, path: &Path) -> Result<(), Error> {
     let torch = |action| move |source| Error::Torch { action, source };
-    let module = trace(detector).map_err(torch("trace"))?;
-    module.save(path).map_err(torch("write"))?;
-    let module = CModule::load(path).map_err(torch("read back"))?;
     let second = i64::from(detector.sample_rate());
+    let example = noise([2, 4, EXAMPLE_S * second]);
+    let traced = |input: &Tensor| {
+        let Detection { activity, direction } = detector.forward(input);
+        vec![activity, direction]
+    };
+    tch::no_grad(|| trace_to_file("Detector", &example, path, traced)).map_err(torch("write"))?;
+    let module = CModule::load(path).map_err(torch("read back"))?;
     for shape in [[1, 4, second], [3, 4, 2 * second + 1234], [1, 4, 7 * second - 77]] {
         let difference = compare(detector, &module, shape).map_err(torch("run"))?;
         if difference > TOLERANCE || difference.is_nan() {

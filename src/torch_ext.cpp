@@ -1,0 +1,94 @@
+// What tch lacks: tracing a function with several outputs into a module whose tensors are buffers, so that Python
+// gets a tuple and `.to(device)` moves everything. Compiled against the same libtorch as torch-sys.
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <torch/csrc/jit/frontend/tracer.h>
+#include <torch/csrc/jit/passes/fixup_trace_scope_blocks.h>
+#include <torch/csrc/jit/passes/normalize_ops.h>
+#include <torch/script.h>
+
+namespace jit = torch::jit;
+
+namespace {
+
+// Replaces every tensor that the trace took as a constant by a buffer of the module.
+void constants_to_buffers(jit::Module &module, jit::Graph &graph, jit::Value *self) {
+  std::vector<jit::Node *> constants;
+  for (jit::Node *node : graph.nodes()) {
+    if (node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value) &&
+        node->kindOf(c10::attr::value) == jit::AttributeKind::t) {
+      constants.push_back(node);
+    }
+  }
+  for (size_t i = 0; i < constants.size(); ++i) {
+    jit::Node *node = constants[i];
+    const std::string name = "constant_" + std::to_string(i);
+    module.register_buffer(name, node->t(c10::attr::value).detach());
+    jit::WithInsertPoint guard(node);
+    jit::Value *buffer = graph.insertGetAttr(self, name);
+    node->output()->replaceAllUsesWith(buffer);
+    node->destroy();
+  }
+}
+
+template <class F> char *guarded(F body) {
+  try {
+    body();
+    return nullptr;
+  } catch (const std::exception &error) {
+    jit::tracer::abandon();
+    return strdup(error.what());
+  }
+}
+
+} // namespace
+
+extern "C" {
+
+// Starts tracing on this thread. Returns null, or what went wrong (to be freed with free).
+char *at2seld_trace_begin(const char *module_name, const torch::Tensor *input, void **module) {
+  return guarded([&] {
+    if (jit::tracer::isTracing()) throw std::runtime_error("cannot nest tracing calls");
+    auto traced = std::make_unique<jit::Module>(module_name);
+    auto state = std::make_shared<jit::tracer::TracingState>();
+    jit::tracer::setTracingState(state);
+    state->graph->insertInput(0, "self")->setType(traced->_ivalue()->type());
+    jit::Value *value = state->graph->addInput();
+    value->setType(jit::TensorType::get());
+    state->setValue(*input, value);
+    *module = traced.release();
+  });
+}
+
+// Ends tracing: writes a module that returns the outputs as a tuple. The module is freed in any case.
+char *at2seld_trace_end(void *module, const torch::Tensor *const *outputs, size_t count, const char *path) {
+  std::unique_ptr<jit::Module> traced(static_cast<jit::Module *>(module));
+  return guarded([&] {
+    auto state = jit::tracer::getTracingState();
+    if (!state) throw std::runtime_error("not in tracing mode");
+    std::vector<jit::Value *> values;
+    for (size_t i = 0; i < count; ++i) values.push_back(state->getOutput(*outputs[i], i));
+    auto &graph = state->graph;
+    graph->registerOutput(graph->insertNode(graph->createTuple(values))->output());
+    jit::FixupTraceScopeBlocks(graph, traced.get());
+    jit::NormalizeOps(graph);
+    jit::tracer::setTracingState(nullptr);
+    constants_to_buffers(*traced, *graph, graph->inputs()[0]);
+    auto *function = traced->_ivalue()->compilation_unit()->create_function("forward", graph);
+    traced->type()->addMethod(function);
+    traced->save(path);
+  });
+}
+
+// Gives up tracing after at2seld_trace_begin.
+void at2seld_trace_abandon(void *module) {
+  jit::tracer::abandon();
+  delete static_cast<jit::Module *>(module);
+}
+
+// Frees a message.
+void at2seld_free(char *message) { free(message); }
+}

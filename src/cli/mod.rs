@@ -11,6 +11,9 @@ use error::CommandResult;
 
 mod error;
 mod format;
+mod launch;
+mod progress;
+mod resume;
 
 /// Extend a pretrained audio tagger to sound event localization and detection, and search for the best way.
 #[derive(Debug, Parser)]
@@ -21,11 +24,19 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Begin a study: search a space of architectures on a dataset, in stages
+    Launch(launch::Args),
+    /// Go on with a study after an interruption; nothing finished is done again
+    Resume(resume::Args),
+}
 
 impl Command {
     fn run(self) -> CommandResult {
-        match self {}
+        match self {
+            Self::Launch(args) => launch::run(args),
+            Self::Resume(args) => resume::run(args),
+        }
     }
 }
 

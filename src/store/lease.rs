@@ -1,0 +1,182 @@
+//! Who holds a trial, and until when.
+//!
+//! A lease makes a lost worker's trial free again; it does not prove that the worker is gone (a lost cluster
+//! node goes on computing for a while). What keeps two attempts apart is the attempt number in every write.
+
+use std::time::Duration;
+
+use sqlx::{Row, SqliteConnection};
+
+use super::error::StoreError;
+use super::row::{count, json, seed, state};
+use super::sqlite::Store;
+use super::types::Claim;
+use super::{event, report, reuse};
+use crate::ids::{Attempt, StageId, StudyId, TrialId, WorkerId};
+use crate::search::state::TrialState;
+
+/// When a lease taken now ends. The one other place that compares times is the `lease_until <= ?` of
+/// [`next_free`].
+fn until(now_ms: i64, lease: Duration) -> i64 {
+    now_ms.saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
+}
+
+impl Store {
+    /// Hands the first free trial of a running study to a worker: pending, or running under a lease that has
+    /// ended. `None` when nothing is free now.
+    ///
+    /// A trial whose key another worker is training right now is left for later: its result will be reused.
+    /// Epochs beyond the last checkpoint are forgotten, so that none is counted twice.
+    pub async fn claim(
+        &self,
+        study: StudyId,
+        worker: WorkerId,
+        lease: Duration,
+    ) -> Result<Option<Claim>, StoreError> {
+        let now = self.now();
+        // Idle workers ask several times a second: they must not queue for the write lock.
+        if next_free(&mut *self.pool.acquire().await?, study, now).await?.is_none() {
+            return Ok(None);
+        }
+        let mut write = self.write().await?;
+        let claim = loop {
+            let Some(trial) = next_free(&mut write, study, now).await? else { break None };
+            release_row(&mut write, trial).await?;
+            if reuse::complete_from_twin(&mut write, &self.artifacts, now, trial).await? {
+                continue;
+            }
+            sqlx::query(
+                "update trials set state = ?, attempt = attempt + 1, worker_id = ?, lease_until = ?,
+                     started = coalesce(started, ?) where id = ?",
+            )
+            .bind(TrialState::Running.as_str())
+            .bind(worker.0)
+            .bind(until(now, lease))
+            .bind(now)
+            .bind(trial.0)
+            .execute(&mut *write)
+            .await?;
+            break Some(self.claimed(&mut write, trial).await?);
+        };
+        if let Some(claim) = &claim {
+            let text =
+                format!("attempt {} by worker {worker}, from epoch {}", claim.attempt, claim.epochs_done);
+            event::insert(&mut write, now, Some(study), Some(claim.trial), "trial", &text).await?;
+        }
+        write.commit().await?;
+        Ok(claim)
+    }
+
+    async fn claimed(&self, write: &mut SqliteConnection, trial: TrialId) -> Result<Claim, StoreError> {
+        let row = sqlx::query(
+            "select trials.*, study_stages.position as stage_position
+             from trials join study_stages on study_stages.id = trials.stage_id where trials.id = ?",
+        )
+        .bind(trial.0)
+        .fetch_one(&mut *write)
+        .await?;
+        let checkpoint = row
+            .try_get::<Option<String>, _>("checkpoint")?
+            .map(|stored| self.artifacts.from_stored(&stored))
+            .filter(|path| path.exists());
+        let epochs_done = if checkpoint.is_some() {
+            row.try_get::<Option<u32>, _>("checkpoint_epoch")?.unwrap_or(0)
+        } else {
+            0
+        };
+        report::forget_epochs_after(write, trial, epochs_done).await?;
+        Ok(Claim {
+            study: StudyId(row.try_get("study_id")?),
+            stage: StageId(row.try_get("stage_id")?),
+            stage_position: count(&row, "stage_position")? as usize,
+            trial,
+            attempt: Attempt(row.try_get("attempt")?),
+            number: count(&row, "number")?,
+            architecture: json(&row, "architecture")?,
+            seed: seed(&row)?,
+            epochs: count(&row, "epochs_budget")?,
+            resume_from: checkpoint,
+            epochs_done,
+        })
+    }
+
+    /// Prolongs the lease of a running trial, counted from now.
+    pub async fn extend_lease(
+        &self,
+        trial: TrialId,
+        attempt: Attempt,
+        lease: Duration,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        let mut write = self.write().await?;
+        held(&mut write, trial, attempt).await?;
+        sqlx::query("update trials set lease_until = ? where id = ?")
+            .bind(until(now, lease))
+            .bind(trial.0)
+            .execute(&mut *write)
+            .await?;
+        Ok(write.commit().await?)
+    }
+
+    /// Gives a running trial back: pending, to go on from its last checkpoint.
+    pub async fn release(&self, trial: TrialId, attempt: Attempt) -> Result<(), StoreError> {
+        let now = self.now();
+        let mut write = self.write().await?;
+        let study = held(&mut write, trial, attempt).await?;
+        release_row(&mut write, trial).await?;
+        event::insert(&mut write, now, Some(study), Some(trial), "trial", "released by its worker").await?;
+        Ok(write.commit().await?)
+    }
+}
+
+/// The first trial that may be claimed, in the order of proposal, so that an interrupted study takes its trials
+/// in the same order as an undisturbed one.
+async fn next_free(
+    write: &mut SqliteConnection,
+    study: StudyId,
+    now: i64,
+) -> Result<Option<TrialId>, StoreError> {
+    let id: Option<i64> = sqlx::query_scalar(
+        "select trials.id from trials join studies on studies.id = trials.study_id
+         where trials.study_id = ?1 and studies.state = 'running'
+           and (trials.state = 'pending' or (trials.state = 'running' and trials.lease_until <= ?2))
+           and not exists (
+               select 1 from trials as twin
+               where twin.key = trials.key and twin.id <> trials.id
+                 and twin.state = 'running' and twin.lease_until > ?2)
+         order by trials.id limit 1",
+    )
+    .bind(study.0)
+    .bind(now)
+    .fetch_optional(write)
+    .await?;
+    Ok(id.map(TrialId))
+}
+
+/// Makes a trial pending, whoever held it.
+pub(super) async fn release_row(write: &mut SqliteConnection, trial: TrialId) -> Result<(), StoreError> {
+    sqlx::query("update trials set state = 'pending', worker_id = null, lease_until = null where id = ?")
+        .bind(trial.0)
+        .execute(write)
+        .await?;
+    Ok(())
+}
+
+/// Whether this attempt may write about this trial; the trial's study if so.
+pub(super) async fn held(
+    write: &mut SqliteConnection,
+    trial: TrialId,
+    attempt: Attempt,
+) -> Result<StudyId, StoreError> {
+    let row = sqlx::query("select study_id, state, attempt from trials where id = ?")
+        .bind(trial.0)
+        .fetch_optional(write)
+        .await?
+        .ok_or(StoreError::UnknownId { kind: "trial", id: trial.0 })?;
+    let now: TrialState = state(&row, "state")?;
+    let current = Attempt(row.try_get("attempt")?);
+    if now != TrialState::Running || current != attempt {
+        return Err(StoreError::StaleAttempt { trial, attempt, current, state: now.to_string() });
+    }
+    Ok(StudyId(row.try_get("study_id")?))
+}

@@ -9,11 +9,14 @@ use clap::{Parser, Subcommand};
 
 use error::CommandResult;
 
+mod data;
+mod data_check;
 mod error;
 mod format;
 mod launch;
 mod progress;
 mod resume;
+mod score;
 
 /// Extend a pretrained audio tagger to sound event localization and detection, and search for the best way.
 #[derive(Debug, Parser)]
@@ -29,6 +32,11 @@ enum Command {
     Launch(launch::Args),
     /// Go on with a study after an interruption; nothing finished is done again
     Resume(resume::Args),
+    /// Work with datasets.
+    #[command(subcommand)]
+    Data(data::Command),
+    /// Score DCASE prediction files against label files.
+    Score(score::Args),
 }
 
 impl Command {
@@ -36,6 +44,8 @@ impl Command {
         match self {
             Self::Launch(args) => launch::run(args),
             Self::Resume(args) => resume::run(args),
+            Self::Data(command) => data::run(command),
+            Self::Score(args) => score::run(args),
         }
     }
 }

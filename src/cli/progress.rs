@@ -27,7 +27,8 @@ pub(crate) async fn carry_out(opened: Opened, store_url: &str) -> CommandResult 
     let mut lines = Lines::new();
     let ending = controller::run(&opened, &mut engine, &mut interrupts, &mut lines).await;
     lines.close();
-    let store = if store_url == "sqlite:at2seld.db" { String::new() } else { format!(" --store {store_url}") };
+    let store =
+        if store_url == "sqlite:at2seld.db" { String::new() } else { format!(" --store {store_url}") };
     match ending.map_err(classify)? {
         Ending::Complete => {
             eprintln!("study \"{name}\" is complete; see `at2seld leaderboard {name}{store}`");

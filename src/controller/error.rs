@@ -41,7 +41,9 @@ pub enum ControllerError {
         data: PathBuf,
     },
     /// Another process carries this study out.
-    #[error("study \"{study}\" is being worked on by another launch or resume: stop that one first (`at2seld stop {study}`)")]
+    #[error(
+        "study \"{study}\" is being worked on by another launch or resume: stop that one first (`at2seld stop {study}`)"
+    )]
     Busy {
         /// The study.
         study: String,

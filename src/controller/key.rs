@@ -10,7 +10,8 @@ use crate::store::Study;
 /// the same result, so the second need not be trained.
 pub(super) fn trial_key(study: &Study, proposal: &Proposal) -> String {
     // A network's sums come out in another order on another kind of device; not so on another one of its kind.
-    let device = study.settings.devices.first().map_or("cpu", |device| device.split(':').next().unwrap_or("cpu"));
+    let device =
+        study.settings.devices.first().map_or("cpu", |device| device.split(':').next().unwrap_or("cpu"));
     let document = json!({
         "architecture": proposal.architecture,
         "seed": proposal.seed,

@@ -17,3 +17,6 @@ pub use interrupt::Interrupts;
 pub use notice::{Notice, Watch};
 pub use run::{Ending, run};
 pub use study::{Launch, Opened, launch, resume};
+
+#[cfg(test)]
+mod tests;

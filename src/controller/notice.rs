@@ -124,14 +124,16 @@ impl fmt::Display for Notice {
             Self::StageEnded { stage, winner, reason } => write!(f, "{stage}: trial {winner} wins, {reason}"),
             Self::StageFailed { stage, reason } => write!(f, "{stage}: no winner, {reason}"),
             Self::TimeLeft { seconds } => write!(f, "about {} left", Duration(*seconds)),
-            Self::DeadWorkers { count: 1 } => f.write_str("1 worker of an earlier run is gone; its trial goes on"),
+            Self::DeadWorkers { count: 1 } => {
+                f.write_str("1 worker of an earlier run is gone; its trial goes on")
+            }
             Self::DeadWorkers { count } => {
                 write!(f, "{count} workers of an earlier run are gone; their trials go on")
             }
             Self::Retry { error } => write!(f, "{error}; trying again"),
-            Self::Stopping => {
-                f.write_str("stopping: running trials finish their epoch first (interrupt again to stop at once)")
-            }
+            Self::Stopping => f.write_str(
+                "stopping: running trials finish their epoch first (interrupt again to stop at once)",
+            ),
         }
     }
 }

@@ -11,15 +11,18 @@ use crate::engine::Engine;
 use crate::ids::TrialId;
 use crate::search::snapshot::Snapshot;
 use crate::search::state::{StudyState, TrialState};
+use crate::store::host_name;
 
 /// Shortest time between two looks at the store.
-const POLL: Duration = Duration::from_millis(250);
+const POLL: Duration = Duration::from_millis(if cfg!(test) { 2 } else { 250 });
 /// Looking takes at most this share of the time, one in so many.
 const POLL_SHARE: u32 = 10;
 /// How often in a row a step may fail for a passing reason before the study is given up.
 const RETRIES: u32 = 5;
 /// How long workers of a finished study may take to leave.
 const LEAVING: Duration = Duration::from_secs(10);
+/// How long workers of a stopping study may take: an epoch, however long that is.
+const LAST_EPOCH: Duration = Duration::from_secs(24 * 3600);
 
 /// How a run of the loop ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,29 +45,30 @@ pub enum Ending {
 /// The store or the engine failed for good. Workers have ended then; the study can be resumed.
 pub async fn run(
     opened: &Opened,
-    engine: &mut dyn Engine,
+    engine: &mut impl Engine,
     interrupts: &mut Interrupts,
     watch: &mut dyn Watch,
 ) -> Result<Ending, ControllerError> {
     let ending = attend(opened, engine, interrupts, watch).await;
-    if ending.is_err() {
-        engine.kill();
-    }
+    // Those that could leave by themselves have left.
+    engine.stop(if ending.is_ok() { LEAVING } else { Duration::ZERO }).await;
     ending
 }
 
 async fn attend(
     opened: &Opened,
-    engine: &mut dyn Engine,
+    engine: &mut impl Engine,
     interrupts: &mut Interrupts,
     watch: &mut dyn Watch,
 ) -> Result<Ending, ControllerError> {
     release_dead(opened, watch).await?;
     let mut progress = Progress::of(&opened.store.snapshot(opened.study.id).await?);
+    engine.start()?;
+    let mut alive = 0;
     let mut failures = 0;
     loop {
         let began = Instant::now();
-        let step = match step(opened, engine, &mut progress, watch).await {
+        let step = match step(opened, &mut progress, watch).await {
             Err(error) if error.is_transient() && failures < RETRIES => {
                 failures += 1;
                 watch.notice(&Notice::Retry { error: error.to_string() });
@@ -79,10 +83,12 @@ async fn attend(
             Step::Again => continue,
             Step::Wait => {}
             Step::Stop => return stop(opened, engine, interrupts, &mut progress, watch).await,
-            Step::End(ending) => {
-                leave(engine, interrupts).await;
-                return Ok(ending);
-            }
+            Step::End(ending) => return Ok(ending),
+        }
+        let before = std::mem::replace(&mut alive, engine.alive()?);
+        if alive < before {
+            // Whoever died may have left a trial behind: its lease need not run out.
+            release_dead(opened, watch).await?;
         }
         tokio::select! {
             () = tokio::time::sleep(POLL.max(began.elapsed() * POLL_SHARE)) => {}
@@ -104,7 +110,6 @@ enum Step {
 
 async fn step(
     opened: &Opened,
-    engine: &mut dyn Engine,
     progress: &mut Progress,
     watch: &mut dyn Watch,
 ) -> Result<Step, ControllerError> {
@@ -114,17 +119,12 @@ async fn step(
     }
     let snapshot = store.snapshot(study.id).await?;
     tell(opened, &snapshot, progress, watch).await?;
-    match turn(opened, &snapshot, watch).await? {
-        Turn::Decided => return Ok(Step::Again),
-        Turn::Waiting => {}
-        Turn::Complete => return Ok(Step::End(Ending::Complete)),
-        Turn::Failed(reason) => return Ok(Step::End(Ending::Failed { reason })),
-    }
-    if engine.keep(study.settings.workers)? > 0 {
-        // A worker that had to be replaced may have left a trial behind: its lease need not run out.
-        release_dead(opened, watch).await?;
-    }
-    Ok(Step::Wait)
+    Ok(match turn(opened, &snapshot, watch).await? {
+        Turn::Decided => Step::Again,
+        Turn::Waiting => Step::Wait,
+        Turn::Complete => Step::End(Ending::Complete),
+        Turn::Failed(reason) => Step::End(Ending::Failed { reason }),
+    })
 }
 
 /// Tells what the trials have done since the last look.
@@ -164,7 +164,7 @@ async fn finished(opened: &Opened, trial: TrialId) -> Result<Notice, ControllerE
 }
 
 async fn release_dead(opened: &Opened, watch: &mut dyn Watch) -> Result<(), ControllerError> {
-    let dead = opened.store.release_dead_workers(opened.study.id, &crate::engine::host_name()).await?;
+    let dead = opened.store.release_dead_workers(opened.study.id, &host_name()).await?;
     if !dead.is_empty() {
         watch.notice(&Notice::DeadWorkers { count: dead.len() });
     }
@@ -174,7 +174,7 @@ async fn release_dead(opened: &Opened, watch: &mut dyn Watch) -> Result<(), Cont
 /// Lets the workers checkpoint and leave, then closes the study for now.
 async fn stop(
     opened: &Opened,
-    engine: &mut dyn Engine,
+    engine: &mut impl Engine,
     interrupts: &mut Interrupts,
     progress: &mut Progress,
     watch: &mut dyn Watch,
@@ -182,26 +182,12 @@ async fn stop(
     let Opened { store, study, .. } = opened;
     watch.notice(&Notice::Stopping);
     store.set_study_state(study.id, StudyState::Stopping).await?;
-    while engine.alive() > 0 {
-        tokio::select! {
-            () = tokio::time::sleep(POLL) => {}
-            () = interrupts.next() => engine.kill(),
-        }
-        tell(opened, &store.snapshot(study.id).await?, progress, watch).await?;
+    tokio::select! {
+        () = engine.stop(LAST_EPOCH) => {}
+        () = interrupts.next() => engine.stop(Duration::ZERO).await,
     }
+    tell(opened, &store.snapshot(study.id).await?, progress, watch).await?;
     release_dead(opened, watch).await?;
     store.set_study_state(study.id, StudyState::Stopped).await?;
     Ok(Ending::Stopped)
-}
-
-/// Waits for the workers of a study that has ended: they see it and leave.
-async fn leave(engine: &mut dyn Engine, interrupts: &mut Interrupts) {
-    let deadline = Instant::now() + LEAVING;
-    while engine.alive() > 0 && Instant::now() < deadline {
-        tokio::select! {
-            () = tokio::time::sleep(POLL) => {}
-            () = interrupts.next() => break,
-        }
-    }
-    engine.kill();
 }

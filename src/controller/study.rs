@@ -152,7 +152,10 @@ fn check_devices(devices: &[String]) -> Result<(), ControllerError> {
             _ => return refuse(device, "expected cpu, or cuda:0, cuda:1, ..."),
         }
         if device.starts_with("cpu") != devices[0].starts_with("cpu") {
-            return refuse(device, "a study uses one kind of device, cpu or cuda, because scores depend on it");
+            return refuse(
+                device,
+                "a study uses one kind of device, cpu or cuda, because scores depend on it",
+            );
         }
     }
     Ok(())

@@ -17,6 +17,10 @@ mod launch;
 mod progress;
 mod resume;
 mod score;
+mod leaderboard;
+mod status;
+mod stop;
+mod store_args;
 
 /// Extend a pretrained audio tagger to sound event localization and detection, and search for the best way.
 #[derive(Debug, Parser)]
@@ -37,6 +41,12 @@ enum Command {
     Data(data::Command),
     /// Score DCASE prediction files against label files.
     Score(score::Args),
+    /// Show the trials of a study, best first, or answer a read-only SQL query
+    Leaderboard(leaderboard::Args),
+    /// Show where a study stands: stages, trials, workers, best so far, time left
+    Status(status::Args),
+    /// Let running trials save a checkpoint, then stop a study
+    Stop(stop::Args),
 }
 
 impl Command {
@@ -46,6 +56,9 @@ impl Command {
             Self::Resume(args) => resume::run(args),
             Self::Data(command) => data::run(command),
             Self::Score(args) => score::run(args),
+            Self::Leaderboard(args) => leaderboard::run(args),
+            Self::Status(args) => status::run(args),
+            Self::Stop(args) => stop::run(args),
         }
     }
 }

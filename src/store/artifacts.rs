@@ -39,11 +39,11 @@ impl Artifacts {
         self.root.join("trials").join(trial.to_string()).join(format!("attempt-{attempt}"))
     }
 
-    pub(super) fn to_stored(&self, path: &Path) -> String {
+    pub(super) fn relative(&self, path: &Path) -> String {
         path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().into_owned()
     }
 
-    pub(super) fn from_stored(&self, stored: &str) -> PathBuf {
+    pub(super) fn resolve(&self, stored: &str) -> PathBuf {
         self.root.join(stored)
     }
 }

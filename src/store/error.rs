@@ -68,6 +68,16 @@ pub enum StoreError {
         /// Names of all studies.
         known: Vec<String>,
     },
+    /// The study has no such stage.
+    #[error("no stage \"{name}\" in study \"{study}\": it has {}", known.join(", "))]
+    UnknownStage {
+        /// The name asked for.
+        name: String,
+        /// The study.
+        study: String,
+        /// Names of its stages.
+        known: Vec<String>,
+    },
     /// The store has no study at all.
     #[error("the store has no study: run `at2seld launch` first")]
     NoStudy,
@@ -159,6 +169,7 @@ impl StoreError {
             | Self::Newer { .. }
             | Self::StudyExists { .. }
             | Self::UnknownStudy { .. }
+            | Self::UnknownStage { .. }
             | Self::NoStudy
             | Self::UnknownId { .. }
             | Self::Query { .. }

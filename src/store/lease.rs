@@ -77,7 +77,7 @@ impl Store {
         .await?;
         let checkpoint = row
             .try_get::<Option<String>, _>("checkpoint")?
-            .map(|stored| self.artifacts.from_stored(&stored))
+            .map(|stored| self.artifacts.resolve(&stored))
             .filter(|path| path.exists());
         let epochs_done = if checkpoint.is_some() {
             row.try_get::<Option<u32>, _>("checkpoint_epoch")?.unwrap_or(0)

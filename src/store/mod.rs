@@ -16,6 +16,8 @@
 mod artifacts;
 mod error;
 mod event;
+mod host;
+mod leaderboard;
 mod lease;
 mod query;
 mod report;
@@ -35,6 +37,8 @@ mod tests;
 
 pub use artifacts::Artifacts;
 pub use error::StoreError;
+pub use host::host_name;
+pub use leaderboard::LeaderboardRow;
 pub use sqlite::{Store, StoreOptions};
 pub use status::{BestTrial, StageStatus, StudyStatus};
 pub use types::{

@@ -60,7 +60,7 @@ impl Store {
         }
         insert_point(&mut write, trial, point).await?;
         sqlx::query("update trials set checkpoint = ?, checkpoint_epoch = ? where id = ?")
-            .bind(self.artifacts.to_stored(checkpoint))
+            .bind(self.artifacts.relative(checkpoint))
             .bind(point.epoch)
             .bind(trial.0)
             .execute(&mut *write)
@@ -84,7 +84,7 @@ impl Store {
             Finish::Complete { scores, best_epoch, model } => {
                 store_scores(&mut write, trial, *best_epoch, scores).await?;
                 sqlx::query("update trials set model = ?, error = null where id = ?")
-                    .bind(self.artifacts.to_stored(model))
+                    .bind(self.artifacts.relative(model))
                     .bind(trial.0)
                     .execute(&mut *write)
                     .await?;

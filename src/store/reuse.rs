@@ -27,7 +27,7 @@ pub(super) async fn complete_from_twin(
     .await?;
     for row in twins {
         let model: Option<String> = row.try_get("model")?;
-        if !model.is_some_and(|model| artifacts.from_stored(&model).exists()) {
+        if !model.is_some_and(|model| artifacts.resolve(&model).exists()) {
             continue;
         }
         let twin = TrialId(row.try_get("id")?);

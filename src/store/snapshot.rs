@@ -62,7 +62,7 @@ impl Store {
     }
 }
 
-async fn parameters(
+pub(super) async fn parameters(
     read: &mut SqliteConnection,
     study: StudyId,
 ) -> Result<BTreeMap<TrialId, Assignment>, StoreError> {

@@ -86,7 +86,8 @@ impl Store {
         let mean: Option<f64> = row.try_get("mean")?;
         let state = self.study_state(study.id).await?;
         let over = matches!(state, StudyState::Complete | StudyState::Failed);
-        let parallel = if workers.is_empty() { study.settings.workers.max(1) } else { workers.len() };
+        let alive = workers.iter().filter(|worker| worker.alive).count();
+        let parallel = if alive == 0 { study.settings.workers.max(1) } else { alive };
         let seconds_left =
             mean.filter(|_| !over).map(|mean| f64::from(trials_left(&stages)) * mean / parallel as f64);
         Ok(StudyStatus {

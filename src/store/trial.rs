@@ -81,7 +81,7 @@ impl Store {
             macs: unsigned("macs")?,
             seconds: row.try_get("seconds")?,
             curve: curve(&mut read, id).await?,
-            model: row.try_get::<Option<String>, _>("model")?.map(|m| self.artifacts.from_stored(&m)),
+            model: row.try_get::<Option<String>, _>("model")?.map(|m| self.artifacts.resolve(&m)),
             error: row.try_get("error")?,
             crashes: count(&row, "crashes")?,
             reused_from: row.try_get::<Option<i64>, _>("reused_from")?.map(TrialId),

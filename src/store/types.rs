@@ -215,6 +215,8 @@ pub struct WorkerRow {
     pub last_seen_ms: i64,
     /// The trial it holds.
     pub trial: Option<TrialId>,
+    /// Whether it lives: on this machine by its lock, elsewhere by its last sign of life.
+    pub alive: bool,
 }
 
 /// A decision or an incident, for people.

@@ -5,10 +5,15 @@ use std::path::Path;
 use sqlx::Row;
 
 use super::error::StoreError;
+use super::host::host_name;
 use super::sqlite::Store;
 use super::types::{NewWorker, WorkerRow};
 use super::{event, lease};
 use crate::ids::{StudyId, TrialId, WorkerId};
+
+/// A worker of another machine that has given no sign of life for longer is taken for dead when people ask;
+/// its trial is freed by the lease alone.
+const SILENCE_MS: i64 = 120_000;
 
 impl Store {
     /// Registers a worker, which holds its lock file locked already.
@@ -23,7 +28,7 @@ impl Store {
         .bind(&new.host)
         .bind(new.pid)
         .bind(&new.device)
-        .bind(self.artifacts.to_stored(&new.lock_file))
+        .bind(self.artifacts.relative(&new.lock_file))
         .bind(now)
         .fetch_one(&mut *write)
         .await?;
@@ -63,11 +68,22 @@ impl Store {
         .bind(study.0)
         .fetch_all(&self.pool)
         .await?;
+        let here = host_name();
+        let now = self.now();
         rows.iter()
             .map(|row| {
+                let host: String = row.try_get("host")?;
+                let lock_file: String = row.try_get("lock_file")?;
+                let unseen_ms = now - row.try_get::<i64, _>("last_seen")?;
+                let alive = if host == here {
+                    is_locked(&self.artifacts.resolve(&lock_file))
+                } else {
+                    unseen_ms < SILENCE_MS
+                };
                 Ok(WorkerRow {
+                    alive,
                     id: WorkerId(row.try_get("id")?),
-                    host: row.try_get("host")?,
+                    host,
                     pid: row.try_get("pid")?,
                     device: row.try_get("device")?,
                     started_ms: row.try_get("started")?,
@@ -100,7 +116,7 @@ impl Store {
         let mut dead = Vec::new();
         for row in rows {
             let lock_file: String = row.try_get("lock_file")?;
-            if is_locked(&self.artifacts.from_stored(&lock_file)) {
+            if is_locked(&self.artifacts.resolve(&lock_file)) {
                 continue;
             }
             let worker = WorkerId(row.try_get("id")?);

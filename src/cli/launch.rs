@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::error::{self, CommandResult};
 use super::progress;
+use super::store_args::{StoreArgs, block_on};
 use crate::controller::{self, Launch};
 
 /// Arguments of `launch`.
@@ -18,9 +19,8 @@ pub(crate) struct Args {
     /// Name of the new study
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     study: String,
-    /// Where studies are kept
-    #[arg(long, value_name = "URL", env = "AT2SELD_STORE", default_value = "sqlite:at2seld.db")]
-    store: String,
+    #[command(flatten)]
+    store: StoreArgs,
     /// Worker processes; one for each device when not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
@@ -59,8 +59,8 @@ pub(crate) fn run(args: Args) -> CommandResult {
         devices: args.device,
         seed: args.seed,
     };
-    progress::runtime()?.block_on(async {
-        let opened = controller::launch(&args.store, &launch).await.map_err(progress::classify)?;
-        progress::carry_out(opened, &args.store).await
+    block_on(async {
+        let opened = controller::launch(&args.store.store, &launch).await.map_err(progress::classify)?;
+        progress::carry_out(opened, &args.store.store).await
     })
 }

@@ -9,11 +9,6 @@ use super::error::{self, CommandResult, Interrupted};
 use crate::controller::{self, ControllerError, Ending, Interrupts, Notice, Opened, Watch};
 use crate::engine::LocalEngine;
 
-/// The runtime of commands that wait for a store and for processes.
-pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
-}
-
 /// For `map_err`: the exit code by whose fault it is.
 pub(crate) fn classify(error: ControllerError) -> anyhow::Error {
     if error.is_input() { error::input(error) } else { error.into() }

@@ -21,6 +21,8 @@ mod score;
 mod status;
 mod stop;
 mod store_args;
+mod trainer;
+mod worker;
 
 /// Extend a pretrained audio tagger to sound event localization and detection, and search for the best way.
 #[derive(Debug, Parser)]
@@ -47,6 +49,11 @@ enum Command {
     Status(status::Args),
     /// Let running trials save a checkpoint, then stop a study
     Stop(stop::Args),
+    /// Work on the trials of a study until it is over; `launch` and `resume` start workers by themselves
+    Worker(worker::Args),
+    /// The child process of a worker
+    #[command(hide = true)]
+    Trainer(trainer::Args),
 }
 
 impl Command {
@@ -59,6 +66,8 @@ impl Command {
             Self::Leaderboard(args) => leaderboard::run(args),
             Self::Status(args) => status::run(args),
             Self::Stop(args) => stop::run(args),
+            Self::Worker(args) => worker::run(args),
+            Self::Trainer(args) => trainer::run(args),
         }
     }
 }

@@ -23,11 +23,17 @@ mod infer;
 mod interrupt;
 mod leaderboard;
 mod recording;
+mod launch;
+mod leaderboard;
+mod progress;
+mod resume;
 mod score;
 mod status;
 mod stop;
 mod store_args;
 mod train;
+mod trainer;
+mod worker;
 
 /// Extend a pretrained audio tagger to sound event localization and detection, and search for the best way.
 #[derive(Debug, Parser)]
@@ -48,6 +54,11 @@ enum Command {
     /// Say what was found: versions, libtorch, devices, cache, store, disk
     Doctor(doctor::Args),
     /// Make and look at datasets
+    /// Begin a study: search a space of architectures on a dataset, in stages
+    Launch(launch::Args),
+    /// Go on with a study after an interruption; nothing finished is done again
+    Resume(resume::Args),
+    /// Work with datasets.
     #[command(subcommand)]
     Data(data::Command),
     /// Score DCASE prediction files against label files
@@ -63,6 +74,11 @@ enum Command {
     Backbone(backbone::Command),
     /// Compute descriptors of a four-channel FOA recording (W, Y, Z, X).
     Features(features::Args),
+    /// Work on the trials of a study until it is over; `launch` and `resume` start workers by themselves
+    Worker(worker::Args),
+    /// The child process of a worker
+    #[command(hide = true)]
+    Trainer(trainer::Args),
 }
 
 impl Command {
@@ -72,6 +88,8 @@ impl Command {
             Self::Eval(args) => eval::run(args),
             Self::Infer(args) => infer::run(args),
             Self::Doctor(args) => doctor::run(args),
+            Self::Launch(args) => launch::run(args),
+            Self::Resume(args) => resume::run(args),
             Self::Data(command) => data::run(command),
             Self::Score(args) => score::run(args),
             Self::Leaderboard(args) => leaderboard::run(args),
@@ -79,6 +97,8 @@ impl Command {
             Self::Stop(args) => stop::run(args),
             Self::Backbone(command) => backbone::run(command),
             Self::Features(args) => features::run(args),
+            Self::Worker(args) => worker::run(args),
+            Self::Trainer(args) => trainer::run(args),
         }
     }
 }

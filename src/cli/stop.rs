@@ -24,6 +24,14 @@ pub(crate) fn run(args: Args) -> CommandResult {
         }
         store.request_stop(study.id).await.map_err(failed)?;
         let workers = store.workers(study.id).await.map_err(failed)?;
+        if workers.iter().all(|worker| !worker.alive) {
+            // Nobody is left who would notice; a controller that is just starting workers sees this too.
+            store.set_study_state(study.id, StudyState::Stopped).await.map_err(failed)?;
+            eprintln!(
+                "study \"{name}\" is stopped: no worker was at work; go on with `at2seld resume {name}`"
+            );
+            return Ok(());
+        }
         let training = workers.iter().filter(|worker| worker.alive && worker.trial.is_some()).count();
         eprintln!("study \"{name}\" is stopping: no new trial begins");
         if training > 0 {

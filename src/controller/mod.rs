@@ -1,1 +1,22 @@
-//! The loop: snapshot, decide, store, keep workers running.
+//! The loop that carries a study out: snapshot from the store, decision from the search, back into the store,
+//! and workers kept running by the engine.
+//!
+//! It owns no state that matters: whenever it dies, [`resume`] goes on from what the store holds. It trains
+//! nothing, talks to workers through the store alone, and prints nothing: it tells a [`Watch`] what happens.
+
+mod error;
+mod interrupt;
+mod key;
+mod notice;
+mod run;
+mod study;
+mod tick;
+
+pub use error::ControllerError;
+pub use interrupt::Interrupts;
+pub use notice::{Notice, Watch};
+pub use run::{Ending, run};
+pub use study::{Launch, Opened, launch, resume};
+
+#[cfg(test)]
+mod tests;

@@ -85,18 +85,17 @@ pub(super) fn winner(spec: &StageSpec, view: &StageView) -> Option<(TrialId, Str
     order.sort_by(|a, b| a.failed.cmp(&b.failed).then(bound(a).total_cmp(&bound(b))));
     let first = *order.first()?;
     let best = first.best;
-    let sign = spec.objective.sign();
+    let (sign, name) = (spec.objective.sign(), spec.objective.as_str());
     let describe = |team: &Team| {
         let (mean, runs) = (team.mean() * sign, team.losses.len());
-        let spread = noise / (runs as f64).sqrt();
         match runs {
-            1 => format!("trial {} with {mean:.4}", team.candidate),
-            _ => format!("trial {} with {mean:.4} ± {spread:.4} over {runs} seeds", team.candidate),
+            1 => format!("{mean:.4}"),
+            _ => format!("{mean:.4} ± {:.4} (mean of {runs} seeds)", noise / (runs as f64).sqrt()),
         }
     };
-    let mut reason = format!("best {}: {}", spec.objective.as_str(), describe(first));
+    let mut reason = format!("{name} {}", describe(first));
     if let Some(second) = order.get(1) {
-        reason.push_str(&format!("; next is {}", describe(second)));
+        reason.push_str(&format!("; next is trial {} with {}", second.candidate, describe(second)));
     }
     Some((best, reason))
 }

@@ -205,7 +205,7 @@ fn the_better_mean_wins_and_its_best_run_stands_for_it() {
     assert_eq!(id, TrialId(11));
     insta::assert_snapshot!(
         reason,
-        @"best seld: trial 10 with 0.5900 ± 0.0462 over 3 seeds; next is trial 0 with 0.6300 ± 0.0462 over 3 seeds"
+        @"seld 0.5900 ± 0.0462 (mean of 3 seeds); next is trial 0 with 0.6300 ± 0.0462 (mean of 3 seeds)"
     );
 }
 

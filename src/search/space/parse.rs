@@ -43,6 +43,14 @@ impl SearchSpace {
             _ => Err(fail(notes.into_problems())),
         }
     }
+
+    /// Reads a space file that a store holds as a document; `name` is its name in messages.
+    ///
+    /// # Errors
+    /// As [`SearchSpace::parse`]: an older version may have accepted what this one does not.
+    pub fn from_document(name: &str, document: &Value) -> Result<Self, SpaceError> {
+        Self::parse(name, &format!("{document:#}"))
+    }
 }
 
 fn lower(document: Value, notes: &mut Notes) -> Option<SearchSpace> {

@@ -1,0 +1,66 @@
+//! `at2seld launch`: begin a study and carry it out.
+
+use std::path::PathBuf;
+
+use super::error::{self, CommandResult};
+use super::progress;
+use super::store_args::{StoreArgs, block_on};
+use crate::controller::{self, Launch};
+
+/// Arguments of `launch`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The search space file
+    #[arg(value_name = "SPACE.json")]
+    space: PathBuf,
+    /// The dataset folder
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Name of the new study
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    study: String,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Worker processes; one for each device when not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+    /// Devices to train on: cpu, or cuda:0[,cuda:1...]
+    #[arg(long, value_name = "DEVICE", value_delimiter = ',', default_value = "cpu")]
+    device: Vec<String>,
+    /// Where worker processes run
+    #[arg(long, value_enum, default_value_t)]
+    engine: EngineName,
+    /// Seed of all decisions and all training
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..1 << 63))]
+    seed: u64,
+}
+
+/// Where worker processes run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+enum EngineName {
+    /// This machine
+    #[default]
+    Local,
+    /// A Slurm cluster (not supported yet)
+    Slurm,
+}
+
+pub(crate) fn run(args: Args) -> CommandResult {
+    if args.engine == EngineName::Slurm {
+        return Err(error::input(anyhow::anyhow!(
+            "--engine slurm is not supported yet; use --engine local, on every machine that shares the store"
+        )));
+    }
+    let launch = Launch {
+        space: args.space,
+        data: args.data,
+        study: args.study,
+        workers: args.workers.map_or(args.device.len(), usize::from),
+        devices: args.device,
+        seed: args.seed,
+    };
+    block_on(async {
+        let opened = controller::launch(&args.store.store, &launch).await.map_err(progress::classify)?;
+        progress::carry_out(opened, &args.store.store).await
+    })
+}

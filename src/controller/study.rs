@@ -1,0 +1,181 @@
+//! Beginning a study, and taking up one that was interrupted.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use super::error::ControllerError;
+use crate::dataset::Dataset;
+use crate::fs::FileError;
+use crate::search::SearchSpace;
+use crate::search::state::StudyState;
+use crate::store::{NewStudy, Settings, Store, Study};
+
+/// What `launch` is told.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// The space file.
+    pub space: PathBuf,
+    /// The dataset folder.
+    pub data: PathBuf,
+    /// Name of the study, unique in the store.
+    pub study: String,
+    /// Worker processes.
+    pub workers: usize,
+    /// Devices that workers are spread over: "cpu", or "cuda:0", "cuda:1", ...
+    pub devices: Vec<String>,
+    /// Seed of all decisions and of all training.
+    pub seed: u64,
+}
+
+/// A study that this process alone carries out, as long as this value lives.
+#[derive(Debug)]
+pub struct Opened {
+    /// The store that it is in.
+    pub store: Store,
+    /// The study.
+    pub study: Study,
+    /// What it searches.
+    pub space: SearchSpace,
+    /// Keeps other controllers out; the kernel drops the lock when this process dies, however it dies.
+    _lock: File,
+}
+
+/// Creates a study.
+///
+/// Everything the user gave is checked before the store is touched.
+///
+/// # Errors
+/// A space file with mistakes, a dataset that cannot be used, a name that is taken.
+pub async fn launch(store_url: &str, launch: &Launch) -> Result<Opened, ControllerError> {
+    let text = std::fs::read_to_string(&launch.space).map_err(FileError::at("read", &launch.space))?;
+    let space = SearchSpace::parse(&launch.space.display().to_string(), &text)?;
+    let document = serde_json::from_str(&text).unwrap_or_default();
+    check_devices(&launch.devices)?;
+    let data = std::path::absolute(&launch.data).map_err(FileError::at("find", &launch.data))?;
+    let dataset = Dataset::open(&data)?;
+    if dataset.holdout(space.study.validation).1.is_empty() {
+        return Err(ControllerError::NoValidation { data });
+    }
+    let store = Store::open(store_url).await?;
+    let new = NewStudy {
+        name: launch.study.clone(),
+        space: document,
+        settings: Settings {
+            data,
+            devices: launch.devices.clone(),
+            workers: launch.workers,
+            threads: space.study.threads,
+            validation: space.study.validation,
+        },
+        seed: launch.seed,
+        data_fingerprint: dataset.fingerprint(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        stages: space.stages.iter().map(|stage| stage.name.clone()).collect(),
+    };
+    let id = store.create_study(new).await?;
+    let study = store.study_by_id(id).await?;
+    let lock = lock(&store, &study)?;
+    Ok(Opened { store, study, space, _lock: lock })
+}
+
+/// Takes up a study: the named one, or the latest that has not ended. `None` when it has ended already.
+///
+/// # Errors
+/// No such study; one that another process works on; a dataset that is not what it was.
+pub async fn resume(
+    store_url: &str,
+    name: Option<&str>,
+    workers: Option<usize>,
+) -> Result<(Study, Option<Opened>), ControllerError> {
+    let store = Store::open_existing(store_url).await?;
+    let mut study = match name {
+        Some(name) => store.study(name).await?,
+        None => latest_unfinished(&store).await?,
+    };
+    if is_over(study.state) {
+        return Ok((study, None));
+    }
+    let space = SearchSpace::from_document(&format!("the space of study \"{}\"", study.name), &study.space)?;
+    let lock = lock(&store, &study)?;
+    let found = Dataset::open(&study.settings.data)?.fingerprint();
+    if found != study.data_fingerprint {
+        return Err(ControllerError::DataChanged {
+            study: study.name,
+            data: study.settings.data,
+            expected: study.data_fingerprint,
+            found,
+        });
+    }
+    if let Some(workers) = workers {
+        study.settings.workers = workers;
+    }
+    store.set_study_state(study.id, StudyState::Running).await?;
+    Ok((study.clone(), Some(Opened { store, study, space, _lock: lock })))
+}
+
+/// The latest study that has not ended; when all have, the latest.
+async fn latest_unfinished(store: &Store) -> Result<Study, ControllerError> {
+    for name in store.study_names().await?.iter().rev() {
+        let study = store.study(name).await?;
+        if !is_over(study.state) {
+            return Ok(study);
+        }
+    }
+    Ok(store.latest_study().await?)
+}
+
+fn is_over(state: StudyState) -> bool {
+    matches!(state, StudyState::Complete | StudyState::Failed)
+}
+
+fn lock(store: &Store, study: &Study) -> Result<File, ControllerError> {
+    let path = store.artifacts().root().join(format!("controller-{}.lock", study.id));
+    let open = || {
+        std::fs::create_dir_all(store.artifacts().root())?;
+        File::options().create(true).truncate(false).write(true).open(&path)
+    };
+    let file = open().map_err(FileError::at("create", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(ControllerError::Busy { study: study.name.clone() }),
+        Err(std::fs::TryLockError::Error(error)) => Err(FileError::at("lock", &path)(error).into()),
+    }
+}
+
+/// Devices are of one kind, so that a candidate scores the same on all of them.
+fn check_devices(devices: &[String]) -> Result<(), ControllerError> {
+    let refuse = |device: &String, why| Err(ControllerError::Device { device: device.clone(), why });
+    for device in devices {
+        match device.split_once(':') {
+            None if device == "cpu" => {}
+            Some(("cuda", index)) if index.parse::<u32>().is_ok() => {}
+            _ => return refuse(device, "expected cpu, or cuda:0, cuda:1, ..."),
+        }
+        if device.starts_with("cpu") != devices[0].starts_with("cpu") {
+            return refuse(
+                device,
+                "a study uses one kind of device, cpu or cuda, because scores depend on it",
+            );
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(devices: &str) -> Option<String> {
+        let devices: Vec<String> = devices.split(',').map(str::to_owned).collect();
+        check_devices(&devices).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn devices_are_of_one_known_kind() {
+        assert_eq!(check("cpu"), None);
+        assert_eq!(check("cuda:0,cuda:1"), None);
+        assert!(check("gpu").unwrap().contains("\"gpu\""));
+        assert!(check("cuda").unwrap().contains("cuda:0"));
+        assert!(check("cpu,cuda:0").unwrap().contains("one kind"));
+    }
+}

@@ -1,7 +1,7 @@
 //! Showing how a study goes on, and how it ended, for `launch` and `resume`.
 
 use std::io::IsTerminal;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -17,6 +17,10 @@ pub(crate) fn classify(error: ControllerError) -> anyhow::Error {
 /// Runs a study to its end, an interruption, or a failure.
 pub(crate) async fn carry_out(opened: Opened, store_url: &str) -> CommandResult {
     let name = opened.study.name.clone();
+    let settings = &opened.study.settings;
+    let (devices, workers) = (settings.devices.join(", "), settings.workers);
+    let plural = if workers == 1 { "" } else { "s" };
+    eprintln!("study \"{name}\" on {}: {workers} worker{plural} on {devices}", settings.data.display());
     let mut interrupts = Interrupts::listen()?;
     let mut engine = LocalEngine::new(&opened.store, &opened.study)?;
     let mut lines = Lines::new();
@@ -36,10 +40,15 @@ pub(crate) async fn carry_out(opened: Opened, store_url: &str) -> CommandResult 
     }
 }
 
+/// Between two lines that only say how much time is left.
+const SELDOM: Duration = Duration::from_secs(60);
+
 /// Lines on stderr, and below them, on a terminal, what is going on now.
 struct Lines {
     bar: Option<ProgressBar>,
     left: String,
+    /// When the time left was last printed as a line of its own.
+    told_left: Option<Instant>,
 }
 
 impl Lines {
@@ -52,7 +61,7 @@ impl Lines {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        Self { bar, left: String::new() }
+        Self { bar, left: String::new(), told_left: None }
     }
 
     fn close(&self) {
@@ -70,6 +79,12 @@ impl Watch for Lines {
             (Some(bar), _) => bar.println(notice.to_string()),
             // Without a terminal an epoch is too little for a line in somebody's log.
             (None, Notice::Epoch { .. }) => {}
+            (None, Notice::TimeLeft { .. }) => {
+                if self.told_left.is_none_or(|told| told.elapsed() > SELDOM) {
+                    self.told_left = Some(Instant::now());
+                    eprintln!("{notice}");
+                }
+            }
             (None, _) => eprintln!("{notice}"),
         }
     }

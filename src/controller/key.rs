@@ -38,3 +38,63 @@ fn sorted(value: Value) -> Value {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{StudyId, TrialId};
+    use crate::search::state::StudyState;
+    use crate::store::Settings;
+
+    fn study(name: &str, fingerprint: &str, device: &str) -> Study {
+        Study {
+            id: StudyId(1),
+            name: name.into(),
+            space: Value::Null,
+            settings: Settings {
+                data: "data".into(),
+                devices: vec![device.into()],
+                workers: 1,
+                threads: 1,
+                validation: 0.25,
+            },
+            seed: 0,
+            data_fingerprint: fingerprint.into(),
+            version: String::new(),
+            state: StudyState::Running,
+            created_ms: 0,
+            updated_ms: 0,
+        }
+    }
+
+    fn proposal(architecture: Value, seed: u64) -> Proposal {
+        Proposal {
+            number: 3,
+            parameters: Default::default(),
+            architecture,
+            seed,
+            repeat: 0,
+            repeat_of: None,
+            epochs: 5,
+        }
+    }
+
+    #[test]
+    fn depends_on_what_determines_a_score_and_on_nothing_else() {
+        let base = study("a", "f", "cuda:0");
+        let key = trial_key(&base, &proposal(json!({"a": {"b": 1, "c": [2, 3]}, "d": 4}), 9));
+        let mut again = proposal(json!({"d": 4, "a": {"c": [2, 3], "b": 1}}), 9);
+        again.repeat_of = Some(TrialId(7));
+        again.number = 8;
+        assert_eq!(trial_key(&study("other", "f", "cuda:1"), &again), key);
+        again.epochs = 6;
+        let others = [
+            trial_key(&base, &again),
+            trial_key(&base, &proposal(json!({"a": {"b": 1, "c": [3, 2]}, "d": 4}), 9)),
+            trial_key(&base, &proposal(json!({"a": {"b": 1, "c": [2, 3]}, "d": 4}), 8)),
+            trial_key(&study("a", "g", "cuda:0"), &proposal(json!({"a": {"b": 1, "c": [2, 3]}, "d": 4}), 9)),
+            trial_key(&study("a", "f", "cpu"), &proposal(json!({"a": {"b": 1, "c": [2, 3]}, "d": 4}), 9)),
+        ];
+        assert!(others.iter().all(|other| *other != key));
+    }
+}

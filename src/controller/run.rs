@@ -68,7 +68,7 @@ async fn attend(
     let mut failures = 0;
     loop {
         let began = Instant::now();
-        let step = match step(opened, &mut progress, watch).await {
+        let step = match step(opened, engine, &mut alive, &mut progress, watch).await {
             Err(error) if error.is_transient() && failures < RETRIES => {
                 failures += 1;
                 watch.notice(&Notice::Retry { error: error.to_string() });
@@ -84,11 +84,6 @@ async fn attend(
             Step::Wait => {}
             Step::Stop => return stop(opened, engine, interrupts, &mut progress, watch).await,
             Step::End(ending) => return Ok(ending),
-        }
-        let before = std::mem::replace(&mut alive, engine.alive()?);
-        if alive < before {
-            // Whoever died may have left a trial behind: its lease need not run out.
-            release_dead(opened, watch).await?;
         }
         tokio::select! {
             () = tokio::time::sleep(POLL.max(began.elapsed() * POLL_SHARE)) => {}
@@ -110,6 +105,8 @@ enum Step {
 
 async fn step(
     opened: &Opened,
+    engine: &mut impl Engine,
+    alive: &mut usize,
     progress: &mut Progress,
     watch: &mut dyn Watch,
 ) -> Result<Step, ControllerError> {
@@ -119,6 +116,11 @@ async fn step(
     }
     let snapshot = store.snapshot(study.id).await?;
     tell(opened, &snapshot, progress, watch).await?;
+    let before = std::mem::replace(alive, engine.alive()?);
+    if *alive < before {
+        // Whoever died may have left a trial behind: its lease need not run out.
+        release_dead(opened, watch).await?;
+    }
     Ok(match turn(opened, &snapshot, watch).await? {
         Turn::Decided => Step::Again,
         Turn::Waiting => Step::Wait,

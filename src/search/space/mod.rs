@@ -8,6 +8,7 @@ mod condition;
 pub(crate) mod document;
 mod fit;
 mod locate;
+mod lower;
 mod param;
 mod parse;
 mod problem;

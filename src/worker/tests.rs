@@ -178,7 +178,8 @@ async fn a_crash_is_retried_from_the_checkpoint_then_failed() {
     bench.work(never()).await.unwrap();
     let trial = bench.trials().await.remove(0);
     assert_eq!((trial.state, trial.crashes), (TrialState::Failed, 2));
-    assert_eq!(trial.curve.iter().map(|p| p.epoch).collect::<Vec<_>>(), [1, 2], "each attempt went one on");
+    assert_eq!(trial.curve.iter().map(|p| p.epoch).collect::<Vec<_>>(), [1, 2, 3], "each went one on");
+    assert_eq!(trial.attempt.0, 4, "those that got further did not count");
     let error = trial.error.unwrap();
     assert!(error.contains("signal 11") && error.contains("boom"), "{error}");
 }

@@ -173,7 +173,7 @@ async fn the_judge_prunes_with_its_reason() {
 
 #[tokio::test]
 async fn a_crash_is_retried_from_the_checkpoint_then_failed() {
-    let crash_once = "while spec; do epoch $first; echo boom >&2; kill -SEGV $$; done";
+    let crash_once = "spec; [ $first -gt 3 ] || epoch $first; echo boom >&2; kill -SEGV $$";
     let bench = Bench::new(crash_once, 1).await;
     bench.work(never()).await.unwrap();
     let trial = bench.trials().await.remove(0);

@@ -37,7 +37,8 @@ pub(crate) fn run(args: Args) -> CommandResult {
             if args.study.is_some() {
                 study(&store, args.study.as_deref()).await?;
             }
-            let table = store.query(sql).await.map_err(failed)?;
+            let answer = store.query(sql).await.map_err(failed)?;
+            let table = Table { columns: answer.columns, rows: answer.rows };
             return args.format.print(&table.to_objects(), &table);
         }
         let study = study(&store, args.study.as_deref()).await?;

@@ -30,7 +30,7 @@ const PARTS: [&str; 20] = [
 ];
 
 /// May be used by all parts, and use only each other.
-const SHARED: [&str; 7] = ["ids", "units", "fs", "rng", "clock", "cache", "system"];
+const SHARED: [&str; 8] = ["ids", "units", "fs", "rng", "clock", "cache", "system", "torch_ext"];
 
 /// Must not know libtorch, so that they could move to a crate of their own.
 const WITHOUT_TCH: [&str; 6] = ["audio", "seld", "scene", "search", "store", "model/arch"];

@@ -34,6 +34,23 @@ void constants_to_buffers(jit::Module &module, jit::Graph &graph, jit::Value *se
   }
 }
 
+// A device that the trace took down is the example's. `to` without one keeps its input's; any other operation
+// would make a tensor there, wherever the module and its input are.
+void forget_devices(jit::Graph &graph) {
+  const size_t device = 3; // to(self, dtype, layout, device, ...)
+  for (jit::Node *node : graph.nodes()) {
+    for (size_t i = 0; i < node->inputs().size(); ++i) {
+      if (node->input(i)->type()->kind() != c10::TypeKind::DeviceObjType) continue;
+      if (node->kind() != c10::aten::to || i != device) {
+        throw std::runtime_error(std::string(node->kind().toQualString()) +
+                                 " names a device; make the tensor from the input instead");
+      }
+      jit::WithInsertPoint guard(node);
+      node->replaceInput(i, graph.insertConstant(c10::IValue()));
+    }
+  }
+}
+
 template <class F> char *guarded(F body) {
   try {
     body();
@@ -77,6 +94,7 @@ char *at2seld_trace_end(void *module, const torch::Tensor *const *outputs, size_
     jit::NormalizeOps(graph);
     jit::tracer::setTracingState(nullptr);
     constants_to_buffers(*traced, *graph, graph->inputs()[0]);
+    forget_devices(*graph);
     auto *function = traced->_ivalue()->compilation_unit()->create_function("forward", graph);
     traced->type()->addMethod(function);
     traced->save(path);

@@ -36,10 +36,10 @@ impl Drop for Tracing {
 /// takes one tensor and returns a tuple of as many as `function` does.
 ///
 /// Tensors that `function` uses beside its input become buffers of the module, so that moving the module to
-/// another device moves them too.
+/// another device moves them too. The device of `example` is kept nowhere.
 ///
 /// # Errors
-/// libtorch cannot trace an operation, or cannot write the file.
+/// libtorch cannot trace an operation or write the file; `function` makes tensors on a device it names.
 pub fn trace_to_file(
     name: &str,
     example: &Tensor,
@@ -94,6 +94,23 @@ mod tests {
         assert_eq!(Vec::<f32>::try_from(first).unwrap(), [2.0, 10.0, 14.0, 18.0]);
         assert_eq!(outputs.len(), 2);
         assert_eq!(module.named_parameters().unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_tensor_made_on_a_named_device_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.pt");
+        let example = Tensor::ones([3], (Kind::Float, Device::Cpu));
+        let error = trace_to_file("One", &example, &path, |x| {
+            vec![x + Tensor::zeros([1], (Kind::Float, Device::Cpu))]
+        });
+        assert!(error.unwrap_err().to_string().contains("aten::zeros names a device"));
+        assert!(!path.exists());
+        trace_to_file("Two", &example, &path, |x| vec![x.to_kind(Kind::Double)]).unwrap();
+        let output = CModule::load(&path).unwrap().forward_is(&[IValue::Tensor(example)]).unwrap();
+        let IValue::Tuple(outputs) = output else { panic!("no tuple") };
+        let IValue::Tensor(first) = &outputs[0] else { panic!("no tensor") };
+        assert_eq!(first.kind(), Kind::Double);
     }
 
     #[test]

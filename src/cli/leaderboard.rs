@@ -20,7 +20,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
     /// Answer this SELECT over the views leaderboard, curves, parameters and stages instead
-    #[arg(long, value_name = "QUERY", conflicts_with_all = ["study", "stage", "top"])]
+    #[arg(long, value_name = "QUERY", conflicts_with_all = ["stage", "top"])]
     sql: Option<String>,
     #[command(flatten)]
     store: StoreArgs,
@@ -33,7 +33,12 @@ pub(crate) fn run(args: Args) -> CommandResult {
     block_on(async {
         let store = args.store.open().await?;
         if let Some(sql) = &args.sql {
-            let table = store.query(sql).await.map_err(failed)?;
+            // The query names its studies itself; a name given beside it is checked all the same.
+            if args.study.is_some() {
+                study(&store, args.study.as_deref()).await?;
+            }
+            let answer = store.query(sql).await.map_err(failed)?;
+            let table = Table { columns: answer.columns, rows: answer.rows };
             return args.format.print(&table.to_objects(), &table);
         }
         let study = study(&store, args.study.as_deref()).await?;

@@ -17,6 +17,7 @@ mod data_synth;
 mod doctor;
 mod error;
 mod eval;
+mod export;
 mod features;
 mod format;
 mod infer;
@@ -46,6 +47,8 @@ struct Cli {
 enum Command {
     /// Train one architecture, outside a study
     Train(train::Args),
+    /// Export a trained model: TorchScript, weights, thresholds, model card
+    Export(export::Args),
     /// Score an exported model on a dataset
     Eval(eval::Args),
     /// Detect events in recordings: one DCASE CSV for each
@@ -84,6 +87,7 @@ impl Command {
     fn run(self) -> CommandResult {
         match self {
             Self::Train(args) => train::run(args),
+            Self::Export(args) => export::run(args),
             Self::Eval(args) => eval::run(args),
             Self::Infer(args) => infer::run(args),
             Self::Doctor(args) => doctor::run(args),

@@ -3,11 +3,14 @@
 use super::error;
 use crate::store::{Store, StoreError, Study};
 
+/// Used when neither --store nor AT2SELD_STORE says otherwise.
+pub(crate) const DEFAULT_STORE: &str = "sqlite:at2seld.db";
+
 /// Where studies are kept.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct StoreArgs {
     /// Where studies are kept: sqlite:PATH
-    #[arg(long, value_name = "URL", env = "AT2SELD_STORE", default_value = "sqlite:at2seld.db")]
+    #[arg(long, value_name = "URL", env = "AT2SELD_STORE", default_value = DEFAULT_STORE)]
     pub(crate) store: String,
 }
 

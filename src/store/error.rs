@@ -102,12 +102,14 @@ pub enum StoreError {
         state: String,
     },
     /// An epoch was reported that does not follow the last one.
-    #[error("trial {trial} reported epoch {got}, expected {expected}")]
+    #[error("trial {trial} reported epoch {got}, expected {expected} of {budget}")]
     EpochOrder {
         /// The trial.
         trial: TrialId,
         /// Next in the curve.
         expected: u32,
+        /// Epochs it is given.
+        budget: u32,
         /// Reported.
         got: u32,
     },

@@ -39,6 +39,7 @@ pub use artifacts::Artifacts;
 pub use error::StoreError;
 pub use host::host_name;
 pub use leaderboard::LeaderboardRow;
+pub use query::Rows;
 pub use sqlite::{Store, StoreOptions};
 pub use status::{BestTrial, StageStatus, StudyStatus};
 pub use types::{

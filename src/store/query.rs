@@ -11,7 +11,15 @@ use sqlx::{
 
 use super::error::StoreError;
 use super::sqlite::Store;
-use crate::report::table::Table;
+
+/// What a query answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rows {
+    /// Column names.
+    pub columns: Vec<String>,
+    /// One value a column in every row.
+    pub rows: Vec<Vec<Value>>,
+}
 
 impl Store {
     /// The rows of one `select` (or `with`, `values`, `explain`) over the store's views and tables.
@@ -19,7 +27,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Query`] for anything that could write, open another database or change a setting, and for
     /// several statements; [`StoreError::QueryFailed`] when the database does not understand it.
-    pub async fn query(&self, sql: &str) -> Result<Table, StoreError> {
+    pub async fn query(&self, sql: &str) -> Result<Rows, StoreError> {
         check(sql).map_err(|why| StoreError::Query { why })?;
         let mut connection = SqliteConnectOptions::new()
             .filename(&self.path)
@@ -35,11 +43,11 @@ impl Store {
     }
 }
 
-async fn fetch(connection: &mut sqlx::SqliteConnection, sql: &str) -> Result<Table, StoreError> {
+async fn fetch(connection: &mut sqlx::SqliteConnection, sql: &str) -> Result<Rows, StoreError> {
     // Checked above; nothing is put into the text.
     let statement = connection.prepare(AssertSqlSafe(sql).into_sql_str()).await.map_err(failed)?;
     let names = sqlx::Statement::columns(&statement).iter().map(|column| column.name().to_owned());
-    let mut table = Table::new(names);
+    let mut table = Rows { columns: names.collect(), rows: Vec::new() };
     for row in sqlx::Statement::query(&statement).fetch_all(connection).await.map_err(failed)? {
         table.rows.push(values(&row)?);
     }

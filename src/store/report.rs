@@ -40,7 +40,7 @@ impl Store {
     /// One more epoch, and the checkpoint that holds the state after it.
     ///
     /// # Errors
-    /// [`StoreError::EpochOrder`] when the epoch does not follow the last one.
+    /// [`StoreError::EpochOrder`] when the epoch does not follow the last one, or is beyond the trial's budget.
     pub async fn report_epoch(
         &self,
         trial: TrialId,
@@ -55,11 +55,16 @@ impl Store {
                 .bind(trial.0)
                 .fetch_one(&mut *write)
                 .await?;
-        if point.epoch != last + 1 {
-            return Err(StoreError::EpochOrder { trial, expected: last + 1, got: point.epoch });
+        let budget: u32 = sqlx::query_scalar("select epochs_budget from trials where id = ?")
+            .bind(trial.0)
+            .fetch_one(&mut *write)
+            .await?;
+        if point.epoch != last + 1 || point.epoch > budget {
+            return Err(StoreError::EpochOrder { trial, expected: last + 1, budget, got: point.epoch });
         }
         insert_point(&mut write, trial, point).await?;
-        sqlx::query("update trials set checkpoint = ?, checkpoint_epoch = ? where id = ?")
+        // Whoever got an epoch further has not crashed in vain.
+        sqlx::query("update trials set checkpoint = ?, checkpoint_epoch = ?, crashes = 0 where id = ?")
             .bind(self.artifacts.relative(checkpoint))
             .bind(point.epoch)
             .bind(trial.0)
@@ -103,7 +108,8 @@ impl Store {
     }
 
     /// An attempt that ended without an outcome. The trial is pending again, to go on from its last checkpoint,
-    /// or failed when `max_attempts` attempts have crashed. Returns which.
+    /// or failed when `max_attempts` attempts in a row have crashed without getting an epoch further. Returns
+    /// which.
     pub async fn crash(
         &self,
         trial: TrialId,

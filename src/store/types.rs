@@ -177,7 +177,7 @@ pub struct TrialDetails {
     pub model: Option<PathBuf>,
     /// Why it was pruned or failed, or how its last attempt crashed.
     pub error: Option<String>,
-    /// Attempts that crashed.
+    /// Attempts in a row that crashed without getting an epoch further.
     pub crashes: u32,
     /// The trial whose result this is.
     pub reused_from: Option<TrialId>,

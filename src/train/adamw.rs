@@ -25,13 +25,15 @@ pub(super) struct AdamW {
 }
 
 impl AdamW {
-    /// Over named parameters. Matrices and kernels decay; biases, scales and other vectors do not.
+    /// Over named parameters. Matrices and kernels decay; biases, scales and the mixing of paths do not: zero is no
+    /// natural value for them.
     pub(super) fn new(mut parameters: Vec<(String, Tensor)>, weight_decay: f64) -> Self {
         // Order of names: the order of a sum of norms must not depend on a hash map.
         parameters.sort_by(|a, b| a.0.cmp(&b.0));
         let slot = |(name, parameter): (String, Tensor)| {
             let zeros = || parameter.zeros_like().set_requires_grad(false);
-            let decay = if parameter.dim() >= 2 { weight_decay } else { 0.0 };
+            let decays = parameter.dim() >= 2 && !name.ends_with("mixing") && !name.ends_with("bias");
+            let decay = if decays { weight_decay } else { 0.0 };
             Slot { name, mean: zeros(), variance: zeros(), decay, parameter }
         };
         Self { slots: parameters.into_iter().map(slot).collect(), steps: 0 }

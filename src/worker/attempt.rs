@@ -143,9 +143,8 @@ impl Attempting<'_> {
                 Ok(Some(Said::Epoch(report))) => {
                     patience = self.patience(&report);
                     let instruction = match self.instruct(claim, &report, &mut pruned).await {
-                        Err(StoreError::EpochOrder { expected, got, .. }) => {
-                            let error = format!("the trainer reported epoch {got} instead of {expected}");
-                            return Ok(Talk::Kill(Recorded::Crashed(error)));
+                        Err(error @ StoreError::EpochOrder { .. }) => {
+                            return Ok(Talk::Kill(Recorded::Crashed(error.to_string())));
                         }
                         other => other?,
                     };

@@ -53,7 +53,7 @@ pub struct WorkerConfig {
     pub trainer: TrainerCommand,
     /// How long a trial stays its own without a sign of life.
     pub lease: Duration,
-    /// Attempts of a trial that may crash until it has failed.
+    /// Attempts of a trial in a row that may crash, without getting an epoch further, until it has failed.
     pub max_attempts: u32,
     /// How often it asks for work when there is none.
     pub poll: Duration,

@@ -173,12 +173,13 @@ async fn the_judge_prunes_with_its_reason() {
 
 #[tokio::test]
 async fn a_crash_is_retried_from_the_checkpoint_then_failed() {
-    let crash_once = "while spec; do epoch $first; echo boom >&2; kill -SEGV $$; done";
+    let crash_once = "spec; [ $first -gt 3 ] || epoch $first; echo boom >&2; kill -SEGV $$";
     let bench = Bench::new(crash_once, 1).await;
     bench.work(never()).await.unwrap();
     let trial = bench.trials().await.remove(0);
     assert_eq!((trial.state, trial.crashes), (TrialState::Failed, 2));
-    assert_eq!(trial.curve.iter().map(|p| p.epoch).collect::<Vec<_>>(), [1, 2], "each attempt went one on");
+    assert_eq!(trial.curve.iter().map(|p| p.epoch).collect::<Vec<_>>(), [1, 2, 3], "each went one on");
+    assert_eq!(trial.attempt.0, 4, "those that got further did not count");
     let error = trial.error.unwrap();
     assert!(error.contains("signal 11") && error.contains("boom"), "{error}");
 }

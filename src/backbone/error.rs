@@ -63,6 +63,17 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether what the user gave is at fault, not the machine.
+    pub fn is_input(&self) -> bool {
+        match self {
+            Self::Unknown { .. } | Self::Missing { .. } | Self::NoCacheFolder => true,
+            Self::Checkpoint(_) | Self::Mismatch { .. } => true,
+            Self::Torch(_) | Self::Shape { .. } | Self::File(_) | Self::Cache { .. } => false,
+        }
+    }
+}
+
 /// So many problems are shown in full; a wrong architecture has hundreds.
 const SHOWN: usize = 12;
 

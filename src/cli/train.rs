@@ -63,7 +63,10 @@ pub(crate) fn run(args: Args) -> CommandResult {
     spec.resume_from = continue_from(&spec)?;
     let stop = interrupt::watch().context("cannot watch for Ctrl-C")?;
     let mut progress = Lines { epochs: spec.epochs, stop };
-    let outcome = train::run(&spec, &mut progress)?;
+    let outcome = train::run(&spec, &mut progress).map_err(|error| {
+        forget_unless_begun(&spec.folder);
+        if error.is_input() { input(error) } else { error.into() }
+    })?;
     match outcome {
         Outcome::Complete { model, best_epoch, .. } => {
             export::export(&model, &args.out)?;
@@ -91,15 +94,25 @@ fn continue_from(spec: &TrialSpec) -> anyhow::Result<Option<PathBuf>> {
     let path = spec.folder.join("spec.json");
     let text = serde_json::to_vec_pretty(spec)?;
     if std::fs::read(&path).is_ok_and(|kept| kept == text) {
-        let entries = std::fs::read_dir(&spec.folder).map_err(fs::FileError::at("read", &spec.folder))?;
-        let is_checkpoint = |path: &PathBuf| {
-            path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with("epoch-"))
-        };
-        return Ok(entries.filter_map(|e| Some(e.ok()?.path())).filter(is_checkpoint).max());
+        return Ok(last_checkpoint(&spec.folder)?);
     }
     let _ = std::fs::remove_dir_all(&spec.folder);
     fs::write_bytes(&path, &text)?;
     Ok(None)
+}
+
+fn last_checkpoint(folder: &Path) -> Result<Option<PathBuf>, fs::FileError> {
+    let entries = std::fs::read_dir(folder).map_err(fs::FileError::at("read", folder))?;
+    let is_checkpoint =
+        |path: &PathBuf| path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with("epoch-"));
+    Ok(entries.filter_map(|e| Some(e.ok()?.path())).filter(is_checkpoint).max())
+}
+
+/// Removes the working folder of a training that failed before anything was worth going on from.
+fn forget_unless_begun(folder: &Path) {
+    if matches!(last_checkpoint(folder), Ok(None)) {
+        let _ = std::fs::remove_dir_all(folder);
+    }
 }
 
 /// One line an epoch on stderr.

@@ -201,7 +201,8 @@ impl From<sqlx::Error> for StoreError {
             .map(|code| code & 0xff);
         match (code, &error) {
             (Some(5 | 6), _) | (_, sqlx::Error::PoolTimedOut) => Self::Locked(error),
-            (Some(8), _) => Self::ReadOnly(error),
+            // 14: a journal could not be created beside the database.
+            (Some(8 | 14), _) => Self::ReadOnly(error),
             (Some(13), _) => Self::Full(error),
             _ => Self::Database(error),
         }

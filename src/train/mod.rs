@@ -47,3 +47,14 @@ pub enum Error {
     #[error("this is a bug, please report it: {0}")]
     Bug(String),
 }
+
+impl Error {
+    /// Whether what the user gave is at fault (exit code 2), not the machine (exit code 1).
+    pub fn is_input(&self) -> bool {
+        match self {
+            Self::Dataset(_) | Self::Resample(_) | Self::Detector(_) | Self::Device(_) => true,
+            Self::Backbone(error) => error.is_input(),
+            Self::Checkpoint(_) | Self::Model(_) | Self::File(_) | Self::Bug(_) => false,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Stories through the program: real audio, real training, real processes.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod bad_input;
+mod processes;
+mod resume;
+mod site;
+mod tiny;

@@ -25,9 +25,6 @@ pub enum Error {
         /// Where they were looked for.
         path: PathBuf,
     },
-    /// The user's cache folder cannot be found.
-    #[error("no home folder, so no cache folder: set AT2SELD_CACHE, or give the weights with --weights")]
-    NoCacheFolder,
     /// The file cannot be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -67,7 +64,7 @@ impl Error {
     /// Whether what the user gave is at fault, not the machine.
     pub fn is_input(&self) -> bool {
         match self {
-            Self::Unknown { .. } | Self::Missing { .. } | Self::NoCacheFolder => true,
+            Self::Unknown { .. } | Self::Missing { .. } => true,
             Self::Checkpoint(_) | Self::Mismatch { .. } => true,
             Self::Torch(_) | Self::Shape { .. } | Self::File(_) | Self::Cache { .. } => false,
         }

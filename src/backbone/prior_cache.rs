@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn a_failed_computation_leaves_no_file() {
         let folder = tempfile::tempdir().unwrap();
-        let fail = |_| Err(Error::NoCacheFolder);
+        let fail = |_| Err(Error::Shape { got: vec![] });
         assert!(PriorCache::open(folder.path(), &key(), &names(), &fail).is_err());
         assert_eq!(open(folder.path(), &key()).1, 3);
     }

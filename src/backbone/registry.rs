@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use etcetera::BaseStrategy;
 use tch::Device;
 
 use super::aisfx::Aisfx;
@@ -55,17 +54,9 @@ pub fn load(name: &str, weights: Option<&Path>, device: Device) -> Result<Box<dy
     (entry.load)(&path, device)
 }
 
-/// Where the weights of a tagger lie by default: `backbones/` in AT2SELD_CACHE or, without that, in `at2seld`
-/// in the user's cache folder.
+/// Where the weights of a tagger lie by default: `backbones/` in the [cache folder](crate::cache::cache_folder).
 pub fn default_weights(name: &str) -> Result<PathBuf, Error> {
-    let file = find(name)?.file;
-    let folder = match std::env::var_os("AT2SELD_CACHE").filter(|folder| !folder.is_empty()) {
-        Some(folder) => PathBuf::from(folder),
-        None => {
-            etcetera::base_strategy::Xdg::new().map_err(|_| Error::NoCacheFolder)?.cache_dir().join("at2seld")
-        }
-    };
-    Ok(folder.join("backbones").join(file))
+    Ok(crate::cache::cache_folder().join("backbones").join(find(name)?.file))
 }
 
 fn find(name: &str) -> Result<&'static Entry, Error> {

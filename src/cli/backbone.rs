@@ -173,7 +173,7 @@ fn load(choice: &Choice) -> anyhow::Result<Box<dyn Tagger>> {
 fn heard(wav: &Path, tagger: &dyn Tagger) -> anyhow::Result<Tensor> {
     let recording = Recording::read(wav)?;
     let waveform = recording.omni(Device::Cpu)?;
-    let resampler = Resampler::new(recording.sample_rate, tagger.sample_rate(), Device::Cpu);
+    let resampler = Resampler::new(recording.sample_rate(), tagger.sample_rate(), Device::Cpu);
     Ok(resampler.map_err(error::input)?.forward(&waveform))
 }
 

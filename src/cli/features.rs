@@ -42,8 +42,8 @@ fn descriptor(name: &str) -> Result<Descriptor, String> {
 
 pub(crate) fn run(args: Args) -> CommandResult {
     let recording = Recording::read(&args.wav)?;
-    if recording.channels.len() != 4 {
-        let count = recording.channels.len();
+    if recording.channels().len() != 4 {
+        let count = recording.channels().len();
         return Err(error::input(anyhow::anyhow!(
             "{} has {count} channels, expected 4 (first-order Ambisonics: W, Y, Z, X)",
             args.wav.display()
@@ -56,9 +56,9 @@ pub(crate) fn run(args: Args) -> CommandResult {
         bands: args.bands,
         ..FeatureConfig::default()
     };
-    let front_end = FrontEnd::new(&config, recording.sample_rate, Device::Cpu).map_err(error::input)?;
+    let front_end = FrontEnd::new(&config, recording.sample_rate(), Device::Cpu).map_err(error::input)?;
     let needed = front_end.shortest();
-    let samples = recording.channels[0].len() as i64;
+    let samples = recording.channels()[0].len() as i64;
     if samples < needed {
         return Err(error::input(anyhow::anyhow!(
             "{} has {samples} samples, expected at least {needed} for this n_fft and hop",

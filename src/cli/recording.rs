@@ -1,27 +1,35 @@
-//! Recordings that a command is given: samples from a wav file, tensors to a file.
+//! Recordings that a command is given: samples from a sound file, tensors to a file.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use tch::{Device, Tensor};
 
 use super::error;
+use crate::audio::{self, Audio};
 
-/// Samples of a file, full scale at ±1.
-pub(super) struct Recording {
-    pub(super) channels: Vec<Vec<f32>>,
-    pub(super) sample_rate: u32,
-}
+/// A sound file as tensors.
+pub(super) struct Recording(Audio);
 
 impl Recording {
-    /// Reads a whole wav file.
+    /// Reads a whole wav, flac or ogg file.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
-        read(path).with_context(|| format!("cannot read {}", path.display())).map_err(error::input)
+        Ok(Self(audio::read(path).map_err(error::input)?))
+    }
+
+    /// Samples of each channel, full scale at ±1.
+    pub(super) fn channels(&self) -> &[Vec<f32>] {
+        &self.0.channels
+    }
+
+    /// In Hz.
+    pub(super) fn sample_rate(&self) -> u32 {
+        self.0.sample_rate
     }
 
     /// All channels as `[1, C, S]` float32.
     pub(super) fn tensor(&self, device: Device) -> anyhow::Result<Tensor> {
-        let channels: Vec<Tensor> = self.channels.iter().map(|samples| Tensor::from_slice(samples)).collect();
+        let channels: Vec<Tensor> =
+            self.channels().iter().map(|samples| Tensor::from_slice(samples)).collect();
         Ok(Tensor::f_stack(&channels, 0)?.f_unsqueeze(0)?.f_to_device(device)?)
     }
 
@@ -29,27 +37,8 @@ impl Recording {
     pub(super) fn omni(&self, device: Device) -> anyhow::Result<Tensor> {
         let all = self.tensor(device)?;
         let mean = || all.f_mean_dim([1].as_slice(), false, tch::Kind::Float);
-        Ok(if self.channels.len() == 4 { all.f_select(1, 0)? } else { mean()? })
+        Ok(if self.channels().len() == 4 { all.f_select(1, 0)? } else { mean()? })
     }
-}
-
-fn read(path: &Path) -> anyhow::Result<Recording> {
-    let mut reader = hound::WavReader::open(path)?;
-    let spec = reader.spec();
-    let interleaved: Vec<f32> = match spec.sample_format {
-        hound::SampleFormat::Float => reader.samples::<f32>().collect::<Result<_, _>>()?,
-        hound::SampleFormat::Int => {
-            let full = 2f32.powi(i32::from(spec.bits_per_sample) - 1);
-            reader.samples::<i32>().map(|s| Ok(s? as f32 / full)).collect::<Result<_, hound::Error>>()?
-        }
-    };
-    anyhow::ensure!(!interleaved.is_empty(), "it holds no samples");
-    let count = usize::from(spec.channels);
-    if let Some(at) = interleaved.iter().position(|sample| !sample.is_finite()) {
-        anyhow::bail!("channel {}, sample {} is not a finite number", at % count, at / count);
-    }
-    let channel = |index: usize| interleaved.iter().skip(index).step_by(count).copied().collect();
-    Ok(Recording { channels: (0..count).map(channel).collect(), sample_rate: spec.sample_rate })
 }
 
 /// Writes named tensors as one safetensors file.

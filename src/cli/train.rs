@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 
 use super::error::{CommandResult, Interrupted, input};
 use super::interrupt;
@@ -48,6 +48,11 @@ pub(crate) fn run(args: Args) -> CommandResult {
         return Err(input(export::Error::Occupied(args.out)));
     }
     let architecture: Architecture = saved::read_json(&args.architecture).map_err(input)?;
+    let problems = architecture.validate();
+    if !problems.is_empty() {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        return Err(input(anyhow!("{}: {}", args.architecture.display(), problems.join("; "))));
+    }
     let mut spec = TrialSpec {
         epochs: args.epochs.unwrap_or(architecture.train.epochs),
         architecture,

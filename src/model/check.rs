@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::arch::{Architecture, TemporalKind};
+use crate::backbone;
 
 /// One thing wrong with an architecture document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,8 +76,11 @@ impl Architecture {
     }
 
     fn check_network(&self, check: &mut Check) {
-        if self.backbone.name.is_empty() {
-            check.add("backbone.name", "is empty".into());
+        let known: Vec<&str> = backbone::registry::entries().iter().map(|entry| entry.name).collect();
+        if !known.contains(&self.backbone.name.as_str()) {
+            let message =
+                format!("\"{}\" is no backbone, expected one of: {}", self.backbone.name, known.join(", "));
+            check.add("backbone.name", message);
         }
         check.dropout("backbone.dropout", self.backbone.dropout);
         check.int("encoder.stages", self.encoder.stages, 1, 6);
@@ -101,7 +105,7 @@ impl Architecture {
             check.int("temporal.layers", self.temporal.layers, 1, 8);
         }
         check.int("tracks.count", self.tracks.count, 1, 5);
-        check.int("tracks.width", self.tracks.width, 0, 8192);
+        check.int("tracks.width", self.tracks.width, 1, 8192);
         check.dropout("tracks.dropout", self.tracks.dropout);
     }
 

@@ -28,7 +28,7 @@ pub(crate) enum Command {
 /// List the taggers and where their weights are.
 #[derive(Debug, clap::Args)]
 pub(crate) struct List {
-    /// How the list is printed.
+    /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -38,7 +38,7 @@ pub(crate) struct List {
 pub(crate) struct Inspect {
     /// The checkpoint.
     file: PathBuf,
-    /// How the list is printed.
+    /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -64,7 +64,7 @@ pub(crate) struct Tag {
     /// How many classes of each head.
     #[arg(long, value_name = "N", default_value_t = 3)]
     top: usize,
-    /// How the classes are printed.
+    /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -80,7 +80,7 @@ pub(crate) struct Embed {
     /// Where to write: safetensors, a tensor [blocks, features] for each recording.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// How the summary is printed.
+    /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

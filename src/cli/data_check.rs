@@ -16,7 +16,7 @@ pub(crate) struct Args {
     /// Dataset folder in the layout of STARSS23
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// How to print the result
+    /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

@@ -11,7 +11,7 @@ pub(crate) struct Args {
     /// The store to look at
     #[arg(long, env = "AT2SELD_STORE", default_value = "sqlite:at2seld.db", value_name = "URL")]
     store: String,
-    /// How the findings are printed
+    /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

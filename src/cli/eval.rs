@@ -16,18 +16,19 @@ use crate::train::evaluate::{self, Evaluation, Thresholds};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Folder that `export` or `train` made
+    #[arg(value_name = "MODEL_DIR")]
     model: PathBuf,
     /// Dataset folder
-    #[arg(long)]
+    #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// train or test
-    #[arg(long, default_value = "test")]
+    /// Split to score: train or test
+    #[arg(long, value_name = "NAME", default_value = "test")]
     split: Split,
-    /// dcase2022 or dcase2023
-    #[arg(long, default_value = "dcase2023")]
+    /// Metric: dcase2022 or dcase2023
+    #[arg(long, value_name = "NAME", default_value = "dcase2023")]
     metric: Metric,
     /// Mean over classes (macro), or all events alike (micro)
-    #[arg(long, value_parser = parse_average, default_value = "macro")]
+    #[arg(long, value_name = "AVERAGE", value_parser = parse_average, default_value = "macro")]
     average: Average,
     /// Take activity from the labels: scores the directions alone
     #[arg(long)]
@@ -35,8 +36,8 @@ pub(crate) struct Args {
     /// "calibrated", or one number in 0..1 for all classes
     #[arg(long, value_parser = parse_thresholds, default_value = "calibrated")]
     thresholds: Thresholds,
-    /// cpu, or cuda:0
-    #[arg(long, default_value = "cpu")]
+    /// Device to compute on: cpu, or cuda:0
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
     /// How to print
     #[arg(long, value_enum, default_value_t)]

@@ -20,18 +20,18 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',', required = true, value_parser = descriptor)]
     descriptor: Vec<Descriptor>,
     /// FFT and window length in samples.
-    #[arg(long, default_value_t = FeatureConfig::default().n_fft)]
+    #[arg(long, value_name = "N", default_value_t = FeatureConfig::default().n_fft)]
     n_fft: i64,
     /// Hop in samples.
-    #[arg(long, default_value_t = FeatureConfig::default().hop)]
+    #[arg(long, value_name = "N", default_value_t = FeatureConfig::default().hop)]
     hop: i64,
     /// Mel bands.
-    #[arg(long, default_value_t = FeatureConfig::default().bands)]
+    #[arg(long, value_name = "N", default_value_t = FeatureConfig::default().bands)]
     bands: i64,
     /// Where to write: safetensors, a tensor [channels, frames, bands] for each descriptor.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// How the summary is printed.
+    /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

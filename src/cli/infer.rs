@@ -18,15 +18,16 @@ use crate::train::device;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Folder that `export` or `train` made
+    #[arg(value_name = "MODEL_DIR")]
     model: PathBuf,
     /// FOA recordings (wav, flac, ogg; channels W, Y, Z, X); other sample rates are converted
-    #[arg(required = true)]
+    #[arg(required = true, value_name = "WAV")]
     recordings: Vec<PathBuf>,
     /// Folder for the CSV files
-    #[arg(long)]
+    #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// cpu, or cuda:0
-    #[arg(long, default_value = "cpu")]
+    /// Device to compute on: cpu, or cuda:0
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
 }
 

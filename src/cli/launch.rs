@@ -10,10 +10,10 @@ use crate::controller::{self, Launch};
 /// Arguments of `launch`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The search space file
+    /// Search space file (JSON)
     #[arg(value_name = "SPACE.json")]
     space: PathBuf,
-    /// The dataset folder
+    /// Dataset folder
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// Name of the new study

@@ -55,12 +55,11 @@ enum Command {
     Infer(infer::Args),
     /// Say what was found: versions, libtorch, devices, cache, store, disk
     Doctor(doctor::Args),
-    /// Make and look at datasets
     /// Begin a study: search a space of architectures on a dataset, in stages
     Launch(launch::Args),
     /// Go on with a study after an interruption; nothing finished is done again
     Resume(resume::Args),
-    /// Work with datasets.
+    /// Make and check datasets
     #[command(subcommand)]
     Data(data::Command),
     /// Score DCASE prediction files against label files
@@ -71,10 +70,10 @@ enum Command {
     Status(status::Args),
     /// Let running trials save a checkpoint, then stop a study
     Stop(stop::Args),
-    /// Work with pretrained taggers.
+    /// Look at and use pretrained taggers
     #[command(subcommand)]
     Backbone(backbone::Command),
-    /// Compute descriptors of a four-channel FOA recording (W, Y, Z, X).
+    /// Compute descriptors of a four-channel FOA recording (W, Y, Z, X)
     Features(features::Args),
     /// Work on the trials of a study until it is over; `launch` and `resume` start workers by themselves
     Worker(worker::Args),

@@ -48,7 +48,7 @@ pub(crate) struct Args {
     /// Add 95 % confidence intervals over recordings
     #[arg(long)]
     jackknife: bool,
-    /// How to print the scores
+    /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

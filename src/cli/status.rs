@@ -16,7 +16,7 @@ pub(crate) struct Args {
     study: Option<String>,
     #[command(flatten)]
     store: StoreArgs,
-    /// How to print it
+    /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

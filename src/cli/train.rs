@@ -19,27 +19,33 @@ use crate::{cache, export, fs, train};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Architecture document (JSON); keys left out have their defaults
+    #[arg(value_name = "ARCH.json")]
     architecture: PathBuf,
     /// Dataset folder
-    #[arg(long)]
+    #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// Export folder to create
-    #[arg(long)]
+    #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// cpu, or cuda:0
-    #[arg(long, default_value = "cpu")]
+    /// Device to train on: cpu, or cuda:0
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
     /// Fixes initial weights, data order, augmentation and dropout
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Passes over the data, instead of the architecture's train.epochs
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
     epochs: Option<u32>,
     /// Share of the training recordings held out for validation
-    #[arg(long, default_value_t = 0.25)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.25)]
     validation: f64,
-    /// Threads for libtorch; results differ in the last digits between numbers of threads
-    #[arg(long, default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
+    /// Threads for libtorch [default: all]; other numbers of threads give other last digits
+    #[arg(
+        long,
+        value_name = "N",
+        hide_default_value = true,
+        default_value_t = std::thread::available_parallelism().map_or(1, usize::from)
+    )]
     threads: usize,
 }
 

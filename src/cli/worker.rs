@@ -12,7 +12,7 @@ use crate::worker::{self, Ended, Judge, WorkerConfig};
 pub(crate) struct Args {
     #[command(flatten)]
     store: StoreArgs,
-    /// Device to train on: cpu or cuda:0; the study's first when not given
+    /// Device to train on: cpu, or cuda:0; the study's first when not given
     #[arg(long, value_name = "DEVICE")]
     device: Option<String>,
     /// Name of the study; the latest when not given

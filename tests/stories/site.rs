@@ -99,8 +99,12 @@ impl Site {
 
     /// Kills processes at once, with no chance to clean up.
     pub fn kill(&mut self, roles: &[Role]) {
-        let killed = self.processes.signal("KILL", roles);
-        assert!(killed > 0, "there is no {roles:?} to kill:\n{}", self.log());
+        let deadline = Instant::now() + PATIENCE;
+        // Right after a start there may be none yet.
+        while self.processes.signal("KILL", roles) == 0 {
+            assert!(Instant::now() < deadline, "there is no {roles:?} to kill:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
         if roles.contains(&Role::Controller) {
             assert!(!self.wait().success());
         }

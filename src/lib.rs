@@ -21,7 +21,10 @@
 //! | [`controller`] | the loop from snapshot to decision to store |
 //! | [`export`] | the folder a trained model is handed over in |
 //! | [`report`] | rows to tables |
+//! | [`diagnosis`] | what `doctor` says |
 //! | [`cli`] | the command line |
+//!
+//! Shared by all: [`ids`], [`fs`], [`rng`], [`cache`], [`system`] and [`torch_ext`].
 
 pub mod audio;
 pub mod backbone;

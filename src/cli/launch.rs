@@ -6,6 +6,7 @@ use super::error::{self, CommandResult};
 use super::progress;
 use super::store_args::{StoreArgs, block_on};
 use crate::controller::{self, Launch};
+use crate::train::device;
 
 /// Arguments of `launch`.
 #[derive(Debug, clap::Args)]
@@ -47,9 +48,10 @@ enum EngineName {
 
 pub(crate) fn run(args: Args) -> CommandResult {
     if args.engine == EngineName::Slurm {
-        return Err(error::input(anyhow::anyhow!(
-            "--engine slurm is not supported yet; use --engine local, on every machine that shares the store"
-        )));
+        return Err(error::input(anyhow::anyhow!("--engine slurm is not supported yet; use --engine local")));
+    }
+    for device in &args.device {
+        device::parse(device).map_err(error::input)?;
     }
     let launch = Launch {
         space: args.space,

@@ -23,8 +23,9 @@ const FRAME: usize = SAMPLE_RATE as usize / FRAMES_PER_SECOND;
 const SILENCE: f64 = 0.2;
 /// Window of the level measurement, in samples: 10 ms.
 const WINDOW: usize = SAMPLE_RATE as usize / 100;
-/// Power relative to an event's loudest window below which it counts as silent.
-const SILENT_POWER: f64 = 6e-4;
+/// Power relative to an event's loudest window below which it counts as silent: 24 dB down, where noise and
+/// reverberation begin to hide it.
+const SILENT_POWER: f64 = 4e-3;
 /// Pauses shorter than this belong to the event (steps, words), in samples: 0.6 s.
 const PAUSE: usize = SAMPLE_RATE as usize * 6 / 10;
 /// Fade at both ends of an event, in samples: 5 ms.

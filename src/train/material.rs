@@ -75,7 +75,7 @@ impl Material {
 
 /// The gain on W for this dataset. Peaks are read once and kept beside the caches.
 fn gain(dataset: &Dataset, fingerprint: &str, cache: &Path) -> Result<f64, Error> {
-    let path = cache.join(format!("peaks-{fingerprint}.json"));
+    let path = cache.join("peaks").join(format!("{fingerprint}.json"));
     let kept = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Vec<f32>>(&bytes).ok());
     let peaks = match kept {
         Some(peaks) => peaks,

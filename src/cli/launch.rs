@@ -50,8 +50,11 @@ pub(crate) fn run(args: Args) -> CommandResult {
     if args.engine == EngineName::Slurm {
         return Err(error::input(anyhow::anyhow!("--engine slurm is not supported yet; use --engine local")));
     }
-    for device in &args.device {
-        device::parse(device).map_err(error::input)?;
+    // Mixed and unknown kinds are told apart below; here, whether the GPUs are there.
+    for device in args.device.iter().filter(|name| name.starts_with("cuda:")) {
+        if args.device.iter().all(|other| other.starts_with("cuda:")) {
+            device::parse(device).map_err(error::input)?;
+        }
     }
     let launch = Launch {
         space: args.space,

@@ -21,7 +21,7 @@ demo: build ## Make a dataset, search, export and score: results in results/demo
 	@bash tools/demo.sh
 
 test: setup ## Run all tests
-	$(CARGO) test --release --locked
+	$(CARGO) test --release --locked --no-fail-fast
 
 check: setup ## Format and lints, as in .ci/run
 	$(CARGO) fmt --check

@@ -51,8 +51,8 @@ pub(crate) fn run(args: Args) -> CommandResult {
         return Err(error::input(anyhow::anyhow!("--engine slurm is not supported yet; use --engine local")));
     }
     // Mixed and unknown kinds are told apart below; here, whether the GPUs are there.
-    for device in args.device.iter().filter(|name| name.starts_with("cuda:")) {
-        if args.device.iter().all(|other| other.starts_with("cuda:")) {
+    if args.device.iter().all(|name| name.starts_with("cuda:")) {
+        for device in &args.device {
             device::parse(device).map_err(error::input)?;
         }
     }

@@ -73,8 +73,7 @@ pub(super) fn bell(rng: &mut ChaCha8Rng) -> Vec<f32> {
     // (N. H. Fletcher, T. D. Rossing, The Physics of Musical Instruments, chapter 21).
     const PARTIALS: [f32; 9] = [0.5, 1.0, 1.19, 1.5, 2.0, 2.51, 3.01, 4.17, 5.43];
     let prime_hz = log_uniform(rng, 420.0, 1_300.0);
-    // A hand bell's: a long pure ring in a reverberant room has no direction to be heard.
-    let ring_s = rng.random_range(0.25..0.6);
+    let ring_s = rng.random_range(0.5..1.3);
     let stretch = rng.random_range(0.97..1.04);
     let partials: Vec<(f32, f32, f32)> = PARTIALS
         .iter()
@@ -99,7 +98,7 @@ pub(super) fn bell(rng: &mut ChaCha8Rng) -> Vec<f32> {
 }
 
 fn bell_stroke(partials: &[(f32, f32, f32)], rng: &mut ChaCha8Rng) -> Vec<f32> {
-    let mut clapper = LowPass::new(8_000.0);
+    let mut clapper = LowPass::new(5_000.0);
     let level = rng.random_range(0.6..1.0);
     let mut tones: Vec<Oscillator> = partials.iter().map(|_| Oscillator::default()).collect();
     (0..samples(3.2))
@@ -110,8 +109,8 @@ fn bell_stroke(partials: &[(f32, f32, f32)], rng: &mut ChaCha8Rng) -> Vec<f32> {
                 .zip(partials)
                 .map(|(tone, (hz, gain, decay_s))| gain * (-t / decay_s).exp() * tone.sine(*hz))
                 .sum();
-            let strike = if t < 0.08 { clapper.next(noise(rng)) * (-t / 0.010).exp() } else { 0.0 };
-            level * (sum * (1.0 - (-t / 0.001).exp()) + 5.0 * strike)
+            let strike = if t < 0.05 { clapper.next(noise(rng)) * (-t / 0.004).exp() } else { 0.0 };
+            level * (sum * (1.0 - (-t / 0.001).exp()) + 2.0 * strike)
         })
         .collect()
 }

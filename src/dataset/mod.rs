@@ -18,6 +18,7 @@ mod fold;
 mod labels;
 pub mod layout;
 mod recording;
+pub mod sampler;
 mod set;
 mod wav;
 

@@ -24,6 +24,7 @@ mod infer;
 mod interrupt;
 mod launch;
 mod leaderboard;
+mod metric;
 mod progress;
 mod recording;
 mod resume;

@@ -64,7 +64,12 @@ fn generated() -> &'static Files {
             let mut texts = [String::new(), String::new()];
             let mut sources: Vec<(bool, u32, i32, i32)> = (0..4)
                 .map(|_| {
-                    (false, rng.random_range(0..CLASSES as u32), rng.random_range(-180..180), rng.random_range(-40..40))
+                    (
+                        false,
+                        rng.random_range(0..CLASSES as u32),
+                        rng.random_range(-180..180),
+                        rng.random_range(-40..40),
+                    )
                 })
                 .collect();
             for frame in 0..FRAMES {
@@ -75,7 +80,8 @@ fn generated() -> &'static Files {
                         continue;
                     }
                     *azimuth = (*azimuth + rng.random_range(-1..=1) + 180).rem_euclid(360) - 180;
-                    writeln!(texts[0], "{frame},{class},{source},{azimuth},{elevation},{}", 150 + source).unwrap();
+                    writeln!(texts[0], "{frame},{class},{source},{azimuth},{elevation},{}", 150 + source)
+                        .unwrap();
                     if rng.random_bool(0.8) {
                         let azimuth = f64::from(*azimuth) + rng.random_range(-15.0..15.0);
                         let elevation = f64::from(*elevation) + rng.random_range(-15.0..15.0);
@@ -96,10 +102,8 @@ fn generated() -> &'static Files {
 fn real() -> Option<&'static (Files, Value)> {
     static FILES: OnceLock<Option<(Files, Value)>> = OnceLock::new();
     let read = || {
-        let shared = std::env::var_os("AT2SELD_SHARED").map_or_else(
-            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-            PathBuf::from,
-        );
+        let shared = std::env::var_os("AT2SELD_SHARED")
+            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
         let path = shared.join("data/metrics_real/starss22_full_2023_macro.json");
         let Ok(text) = std::fs::read_to_string(&path) else {
             eprintln!("skipped: no {}", path.display());
@@ -107,7 +111,8 @@ fn real() -> Option<&'static (Files, Value)> {
         };
         let case: Value = serde_json::from_str(&text).unwrap();
         let rows = |rows: &Value| {
-            let cells = |row: &Value| row.as_array().unwrap().iter().map(Value::to_string).collect::<Vec<_>>();
+            let cells =
+                |row: &Value| row.as_array().unwrap().iter().map(Value::to_string).collect::<Vec<_>>();
             rows.as_array().unwrap().iter().map(|row| cells(row).join(",") + "\n").collect::<String>()
         };
         let files = case["files"].as_array().unwrap().iter();

@@ -9,8 +9,8 @@ use super::format::Format;
 use super::metric::{MetricFlags, table};
 use crate::dataset::{Dataset, Split};
 use crate::model::saved::SavedModel;
-use crate::seld::metric::report::ScoreReport;
 use crate::seld::metric::Metric;
+use crate::seld::metric::report::ScoreReport;
 use crate::train::device;
 use crate::train::evaluate::{self, Evaluation, Thresholds};
 

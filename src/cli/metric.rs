@@ -86,7 +86,9 @@ impl MetricFlags {
         let official = Options::official(metric);
         let options = Options {
             doa_threshold_deg: self.doa_threshold.unwrap_or(official.doa_threshold_deg),
-            distance_threshold_m: self.distance_threshold.map_or(official.distance_threshold_m, |limit| limit.0),
+            distance_threshold_m: self
+                .distance_threshold
+                .map_or(official.distance_threshold_m, |limit| limit.0),
             relative_distance_threshold: self
                 .relative_distance_threshold
                 .map_or(official.relative_distance_threshold, |limit| limit.0),

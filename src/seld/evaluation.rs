@@ -173,7 +173,11 @@ impl Evaluation {
 
     /// Length of a recording whose last event ends at frame `end`.
     fn length(&self, end: usize) -> usize {
-        if self.metric.has_averages() { end } else { end.max(OFFICIAL_LENGTH_S * self.options.frames_per_second) }
+        if self.metric.has_averages() {
+            end
+        } else {
+            end.max(OFFICIAL_LENGTH_S * self.options.frames_per_second)
+        }
     }
 }
 

@@ -83,7 +83,8 @@ mod tests {
         // Class 0 is there in the first second at 0.32, and heard falsely at 0.12 in the next. Class 1 is sure.
         // Class 2 is never there.
         let frames = 30;
-        let events: Vec<FrameEvent> = (0..10).map(|f| event(f, 0)).chain((20..30).map(|f| event(f, 1))).collect();
+        let events: Vec<FrameEvent> =
+            (0..10).map(|f| event(f, 0)).chain((20..30).map(|f| event(f, 1))).collect();
         let recording = Recording {
             name: "fold3_room1_mix001".into(),
             audio: "a.wav".into(),

@@ -7,9 +7,9 @@ use tch::nn::VarStore;
 use tch::{Device, Tensor};
 
 use super::adamw::AdamW;
+use super::calibrate::Calibration;
 use super::checkpoint::{self, Progressed};
 use super::data::Side;
-use super::calibrate::Calibration;
 use super::material::Material;
 use super::score::Scorer;
 use super::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec, ValidationScores};

@@ -57,18 +57,18 @@ impl Cursor<'_> {
         ((class as usize) < classes).then_some(FrameEvent { frame, class, source, direction, distance_m })
     }
 
-    /// Digits at the front as a number, and how many there are.
+    /// Digits at the front, appended to those of `value`, and how many there are, at most `most`.
+    #[inline]
     fn digits(&mut self, mut value: u64, most: usize) -> Option<(u64, usize)> {
-        let mut count = 0;
-        while let [digit @ b'0'..=b'9', rest @ ..] = self.rest {
-            if count == most {
-                return None;
-            }
-            value = value * 10 + u64::from(digit - b'0');
-            count += 1;
-            self.rest = rest;
+        let mut rest = self.rest;
+        while let [digit @ b'0'..=b'9', tail @ ..] = rest {
+            // Wraps only with more digits than are taken.
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+            rest = tail;
         }
-        Some((value, count))
+        let count = self.rest.len() - rest.len();
+        self.rest = rest;
+        (count <= most).then_some((value, count))
     }
 
     fn index(&mut self) -> Option<u32> {

@@ -14,11 +14,8 @@ fn first_problem(content: &str) -> String {
 fn reads_five_and_six_columns_and_a_header() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.csv");
-    std::fs::write(
-        &path,
-        "\u{feff}frame,class,source,azi,ele\n3,1.0,0, -170 ,20\r\n\n4,2,1,10.5,-90,250\n",
-    )
-    .unwrap();
+    std::fs::write(&path, "\u{feff}frame,class,source,azi,ele\n3,1.0,0, -170 ,20\r\n\n4,2,1,10.5,-90,250\n")
+        .unwrap();
     let events = read(&path, Some(13)).unwrap();
     assert_eq!(events.len(), 2);
     assert_eq!((events[0].frame, events[0].class, events[0].distance_m), (3, 1, None));
@@ -74,7 +71,8 @@ fn distances_are_in_the_unit_that_is_said() {
 
 #[test]
 fn plain_files_are_read_without_the_general_reader() {
-    let content = b"\r\nframe,class,source,azi,ele\r\n0,1,0,-108.6,-18.0\n\n007,2,1000,10,.5,250.25\r\n1,0,0,-0,5.";
+    let content =
+        b"\r\nframe,class,source,azi,ele\r\n0,1,0,-108.6,-18.0\n\n007,2,1000,10,.5,250.25\r\n1,0,0,-0,5.";
     let events = plain::parse(content, Some(3), DistanceUnit::Centimetres).unwrap();
     assert_eq!(events, parse_any(Path::new("a.csv"), content, Some(3), DistanceUnit::Centimetres).0);
     assert_eq!(events.len(), 3);
@@ -88,7 +86,8 @@ fn nearly_rows() -> impl Strategy<Value = Vec<u8>> {
         1 => "[-+.0-9eEinfNa \"\t]{0,6}",
         1 => any::<f64>().prop_map(|value| value.to_string()),
     ];
-    let line_end = prop_oneof![8 => Just("\n"), 2 => Just("\r\n"), 1 => Just("\r"), 1 => Just("\n\n"), 1 => Just("")];
+    let line_end =
+        prop_oneof![8 => Just("\n"), 2 => Just("\r\n"), 1 => Just("\r"), 1 => Just("\n\n"), 1 => Just("")];
     let row = (prop::collection::vec(field, 4..8), line_end)
         .prop_map(|(fields, line_end)| (fields.join(",") + line_end).into_bytes());
     let odd = prop::collection::vec(any::<u8>(), 0..12);

@@ -92,7 +92,8 @@ impl<'a> Cell<'a> {
             loop {
                 let (there, predicted) = (reference.first()?.frame, prediction.first()?.frame);
                 let rows = split_while(&mut reference, |event| event.frame == there && there <= predicted);
-                let others = split_while(&mut prediction, |event| event.frame == predicted && predicted <= there);
+                let others =
+                    split_while(&mut prediction, |event| event.frame == predicted && predicted <= there);
                 if there == predicted {
                     return Some((rows, others));
                 }
@@ -121,7 +122,8 @@ mod tests {
 
     #[test]
     fn blocks_are_whole_and_cells_are_by_class_and_frame() {
-        let reference = [event(12, 1, 0.0), event(3, 2, 1.0), event(3, 1, 2.0), event(3, 2, 3.0), event(25, 0, 0.0)];
+        let reference =
+            [event(12, 1, 0.0), event(3, 2, 1.0), event(3, 1, 2.0), event(3, 2, 3.0), event(25, 0, 0.0)];
         let prediction = [event(3, 2, 4.0), event(4, 1, 5.0), event(u32::MAX, 0, 6.0), event(3, 9, 7.0)];
         let mut seen = Vec::new();
         // Up to frame 11, which ends the second block: frame 12 is in, 25 is not.
@@ -132,11 +134,8 @@ mod tests {
                 seen.push((cell.class, azimuths(cell.reference), azimuths(cell.prediction), common));
             }
         });
-        let expected = [
-            (1, vec![2.0], vec![5.0], 0),
-            (2, vec![1.0, 3.0], vec![4.0], 1),
-            (1, vec![0.0], vec![], 0),
-        ];
+        let expected =
+            [(1, vec![2.0], vec![5.0], 0), (2, vec![1.0, 3.0], vec![4.0], 1), (1, vec![0.0], vec![], 0)];
         assert_eq!(seen, expected);
     }
 

@@ -1,8 +1,8 @@
 //! What the metrics from 2021 on count by class.
 
+use super::Average;
 use super::errors::{EPS, Errors};
 use super::scores::{Scores, Values};
-use super::Average;
 
 /// Counts of one class.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

@@ -86,7 +86,8 @@ impl Tally {
     /// The events as the official label arrays hold them: sorted by frame and class; one a cell of the grid, or
     /// one a class, where a later row replaces an earlier one.
     fn labels(&self, events: &[FrameEvent], scored_frames: usize) -> Vec<FrameEvent> {
-        let scored = |e: &&FrameEvent| (e.frame as usize) < scored_frames && (e.class as usize) < self.classes;
+        let scored =
+            |e: &&FrameEvent| (e.frame as usize) < scored_frames && (e.class as usize) < self.classes;
         let mut labels: Vec<FrameEvent> = by_frame(events).iter().filter(scored).copied().collect();
         labels.sort_by_key(|event| (event.frame, event.class));
         match self.options.variant {

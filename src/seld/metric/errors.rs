@@ -40,6 +40,7 @@ impl Errors {
 
 /// The harmonic mean of precision and recall, as the evaluators of 2019 and 2020 compute it.
 pub(super) fn f_score(hits: u64, references: u64, predictions: u64) -> f64 {
-    let (precision, recall) = (hits as f64 / (predictions as f64 + EPS), hits as f64 / (references as f64 + EPS));
+    let (precision, recall) =
+        (hits as f64 / (predictions as f64 + EPS), hits as f64 / (references as f64 + EPS));
     2.0 * precision * recall / (precision + recall + EPS)
 }

@@ -144,7 +144,8 @@ mod tests {
                         expected.widen(4);
                         let expected = expected.scores(Average::Macro);
                         prop_assert_eq!(got.classwise.len(), expected.classwise.len());
-                        let near = |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() < 1e-9;
+                        let near =
+                            |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() < 1e-9;
                         prop_assert!(near(got.overall.seld, expected.overall.seld));
                         prop_assert!(near(got.overall.le, expected.overall.le));
                     }

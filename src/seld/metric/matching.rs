@@ -86,7 +86,8 @@ impl Matcher {
             }
         }
         self.costs.clear();
-        self.costs.extend(self.angles_deg.iter().map(|angle_deg| (angle_deg * STEPS_PER_DEGREE).round() as i64));
+        self.costs
+            .extend(self.angles_deg.iter().map(|angle_deg| (angle_deg * STEPS_PER_DEGREE).round() as i64));
         let angles_deg = &self.angles_deg;
         let pair = |(row, column): (usize, usize)| {
             let (reference, prediction) = indices(row, column);

@@ -205,7 +205,7 @@ fn need_distances(path: &Path, events: &[FrameEvent]) -> Result<(), EvaluationEr
     }
 }
 
-/// The first few of them.
+/// The first few of them, for a message.
 pub fn shortened(names: impl IntoIterator<Item = String>) -> String {
     const SHOWN: usize = 5;
     let mut names = names.into_iter();
@@ -214,4 +214,66 @@ pub fn shortened(names: impl IntoIterator<Item = String>) -> String {
         shown.push("...".into());
     }
     shown.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::write_bytes;
+    use crate::seld::metric::{Average, jackknife};
+
+    fn evaluation(metric: Metric) -> Evaluation {
+        Evaluation {
+            metric,
+            options: Options::official(metric),
+            classes: None,
+            frames: None,
+            prediction_unit: DistanceUnit::Centimetres,
+        }
+    }
+
+    /// A pair of folders with as many files, each with its own class and angle.
+    fn folders(root: &Path, recordings: u32) -> Pairs {
+        for index in 0..recordings {
+            let rows = |off: f64| {
+                let row = |frame| format!("{frame},{index},0,{},0.1\n", f64::from(frame) * 1.7 + off);
+                (0..50).map(row).collect::<String>()
+            };
+            write_bytes(&root.join(format!("ref/mix{index}.csv")), rows(0.0).as_bytes()).unwrap();
+            let off = f64::from(index).sqrt() * 7.3;
+            write_bytes(&root.join(format!("pred/sub/mix{index}.csv")), rows(off).as_bytes()).unwrap();
+        }
+        Pairs::find(&root.join("ref"), &root.join("pred")).unwrap()
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_no_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let pairs = folders(folder.path(), 17);
+        let seld = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let recorded = pool.install(|| evaluation(Metric::Dcase2023).tallies(&pairs.matched)).unwrap();
+            let tallies: Vec<Tally> = recorded.into_iter().map(|recorded| recorded.tally).collect();
+            let scores = jackknife::merged(&tallies).unwrap().scores(Average::Macro);
+            // Classes as the files need them: more than 13.
+            assert_eq!(scores.classwise.len(), 17);
+            scores.overall.seld.to_bits()
+        };
+        assert_eq!(seld(1), seld(5));
+    }
+
+    #[test]
+    fn recordings_are_as_long_as_the_evaluator_of_the_year_takes_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let pairs = folders(folder.path(), 1);
+        let frames = |metric, frames| {
+            let recorded = Evaluation { frames, ..evaluation(metric) }.tallies(&pairs.matched).unwrap();
+            let counts = recorded[0].tally.counts();
+            counts.iter().find(|(name, _)| *name == "nb_frames").map(|(_, values)| values[0])
+        };
+        assert_eq!(frames(Metric::Dcase2019, None), Some(600.0));
+        assert_eq!(frames(Metric::Dcase2019, Some(40)), Some(40.0));
+        assert_eq!(evaluation(Metric::Dcase2020).length(700), 700);
+        assert_eq!(evaluation(Metric::Dcase2023).length(50), 50);
+    }
 }

@@ -12,12 +12,12 @@ use super::folders;
 
 /// Allowed absolute difference and, on top of it, relative difference. Sums of arccos near 0 lose digits: the
 /// official code itself moves by this much between numpy versions.
-const LE_TOLERANCE: (f64, f64) = (1e-5, 1e-9);
-/// Of summed angles: up to 1e-6 degrees for each pair of equal directions, of which there are hundreds.
-const ANGLE_SUM_TOLERANCE: (f64, f64) = (1e-5, 1e-8);
+const ANGLE_TOLERANCE: (f64, f64) = (1e-5, 1e-9);
 const SELD_TOLERANCE: (f64, f64) = (1e-7, 1e-9);
 const COUNTS_TOLERANCE: (f64, f64) = (1e-12, 1e-9);
 const QUANTILE_TOLERANCE: f64 = 1e-9;
+/// For each angle in a sum of angles: what the arccos of two equal directions may come to.
+const EQUAL_DIRECTIONS_DEG: f64 = 1.3e-6;
 
 #[test]
 fn scores_equal_the_official_evaluators() {
@@ -68,7 +68,10 @@ fn tallies(case: &Value, metric: Metric) -> Vec<Tally> {
         doa_threshold_deg: case["doa_threshold_deg"].as_f64().unwrap_or(official.doa_threshold_deg),
         distance_threshold_m: case["distance_threshold_m"].as_f64(),
         relative_distance_threshold: case["relative_distance_threshold"].as_f64(),
-        coordinates: serde_json::from_value(case["coordinates"].clone()).unwrap(),
+        coordinates: match &case["coordinates"] {
+            Value::Null => official.coordinates,
+            coordinates => serde_json::from_value(coordinates.clone()).unwrap(),
+        },
         variant: match &case["variant"] {
             Value::Null => official.variant,
             variant => serde_json::from_value(variant.clone()).unwrap(),
@@ -80,7 +83,10 @@ fn tallies(case: &Value, metric: Metric) -> Vec<Tally> {
         let (reference, prediction) = (events(&file["reference"]), events(&file["prediction"]));
         let [frames, scored] = ["frames", "scored_frames"].map(|key| file[key].as_u64().unwrap() as usize);
         tally.add_recording(&reference, &prediction, scored);
-        assert_eq!(metric.scored_frames(&reference, frames), scored);
+        // Up to 2021 the length of the audio counts, which the rows do not show; nor do those of an empty file.
+        if metric.has_averages() && !reference.is_empty() {
+            assert_eq!(metric.scored_frames(&reference, frames), scored);
+        }
         tally
     };
     case["files"].as_array().unwrap().iter().map(one).collect()
@@ -89,16 +95,23 @@ fn tallies(case: &Value, metric: Metric) -> Vec<Tally> {
 /// The evaluator's own tallies, those of them that are kept here too: one number, or one a class.
 fn compare_counts(name: &str, tally: &Tally, expected: &Value) {
     let Some(expected) = expected.as_object() else { return };
+    let counts = tally.counts();
+    let angles = |class: usize| {
+        let found = counts.iter().find(|(key, _)| ["DE_TP", "doa_loss_pred_cnt"].contains(key));
+        found.map_or(0.0, |(_, values)| values[class])
+    };
     let mut compared = 0;
-    for (key, got) in tally.counts() {
+    for &(key, ref got) in &counts {
         let Some(expected) = expected.get(key) else { continue };
         let expected: Vec<f64> = match expected {
             Value::Array(values) => values.iter().map(number).collect(),
             value => vec![number(value)],
         };
         assert_eq!(got.len(), expected.len(), "{name}: {key}");
-        for (got, expected) in got.iter().zip(expected) {
-            within(&format!("{name} counts"), key, *got, expected, 0.0);
+        let is_angle = ["total_DE", "total_AngE", "doa_loss_pred"].contains(&key);
+        for (class, (got, expected)) in got.iter().zip(expected).enumerate() {
+            let slack = if is_angle { EQUAL_DIRECTIONS_DEG * angles(class) } else { 0.0 };
+            within(&format!("{name} counts"), key, *got, expected, slack);
         }
         compared += 1;
     }
@@ -142,8 +155,7 @@ fn entries<T: Copy>(values: &Values<T>) -> Vec<(&'static str, T)> {
 
 fn within(context: &str, key: &str, got: f64, expected: f64, slack: f64) {
     let (absolute, relative) = match key {
-        "LE" => LE_TOLERANCE,
-        "total_DE" | "total_AngE" | "doa_loss_pred" => ANGLE_SUM_TOLERANCE,
+        "LE" | "total_DE" | "total_AngE" | "doa_loss_pred" => ANGLE_TOLERANCE,
         "SELD" => SELD_TOLERANCE,
         _ => COUNTS_TOLERANCE,
     };

@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use super::error::{CommandResult, input};
 use super::format::Format;
+use super::metric::{MetricFlags, table};
 use crate::dataset::{Dataset, Split};
 use crate::model::saved::SavedModel;
-use crate::report::table::Table;
+use crate::seld::metric::Metric;
 use crate::seld::metric::report::ScoreReport;
-use crate::seld::metric::{Average, Metric};
 use crate::train::device;
 use crate::train::evaluate::{self, Evaluation, Thresholds};
 
@@ -24,12 +26,9 @@ pub(crate) struct Args {
     /// Split to score: train or test
     #[arg(long, value_name = "NAME", default_value = "test")]
     split: Split,
-    /// Metric: dcase2022 or dcase2023
+    /// Metric: dcase2019 to dcase2023; dcase2024 scores distances, which models do not predict
     #[arg(long, value_name = "NAME", default_value = "dcase2023")]
     metric: Metric,
-    /// Mean over classes (macro), or all events alike (micro)
-    #[arg(long, value_name = "AVERAGE", value_parser = parse_average, default_value = "macro")]
-    average: Average,
     /// Take activity from the labels: scores the directions alone
     #[arg(long)]
     oracle_activity: bool,
@@ -42,14 +41,8 @@ pub(crate) struct Args {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-fn parse_average(text: &str) -> Result<Average, String> {
-    match text {
-        "macro" => Ok(Average::Macro),
-        "micro" => Ok(Average::Micro),
-        _ => Err("there are macro and micro".into()),
-    }
+    #[command(flatten)]
+    flags: MetricFlags,
 }
 
 fn parse_thresholds(text: &str) -> Result<Thresholds, String> {
@@ -63,13 +56,15 @@ fn parse_thresholds(text: &str) -> Result<Thresholds, String> {
 }
 
 pub(crate) fn run(args: Args) -> CommandResult {
+    let (average, options) = args.flags.settings(args.metric)?;
     let device = device::parse(&args.device).map_err(input)?;
     let model = SavedModel::load(&args.model).map_err(input)?;
     let dataset = Dataset::open(&args.data).map_err(input)?;
     let evaluation = Evaluation {
         split: args.split,
         metric: args.metric,
-        average: args.average,
+        options,
+        average,
         thresholds: args.thresholds,
         oracle_activity: args.oracle_activity,
     };
@@ -84,20 +79,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
             error => input(error),
         })?;
     bar.finish_and_clear();
-    let report = ScoreReport::new(args.metric, args.average, &scores, None);
-    let mut table = Table::new(["class", "ER", "F", "LE", "LR", "SELD"]);
-    for class in &report.classwise {
-        let name = model.classes.get(class.class).cloned().unwrap_or_default();
-        table.push(row(name, &class.values)?);
-    }
-    table.push(row("all".into(), &report.overall)?);
+    let report = ScoreReport::new(args.metric, average, &scores, None);
+    let table = table(&report, |class| json!(model.classes.get(class)));
     args.format.print(&report, &table)
-}
-
-fn row(name: String, values: &crate::seld::metric::Values) -> anyhow::Result<Vec<serde_json::Value>> {
-    let mut row = vec![name.into()];
-    for value in [values.er, values.f, values.le, values.lr, values.seld] {
-        row.push(serde_json::to_value(value)?);
-    }
-    Ok(row)
 }

@@ -24,6 +24,7 @@ mod infer;
 mod interrupt;
 mod launch;
 mod leaderboard;
+mod metric;
 mod progress;
 mod recording;
 mod resume;
@@ -63,6 +64,11 @@ enum Command {
     #[command(subcommand)]
     Data(data::Command),
     /// Score DCASE prediction files against label files
+    ///
+    /// Rows are `frame,class,source,azimuth,elevation[,distance]`. Files of two folders are matched by name, at any
+    /// depth. As in the official evaluators, labels without a prediction file are left out (an empty file counts
+    /// as all missed), and predictions without labels are an error. Settings are those of the challenge of the
+    /// metric's year unless flags say otherwise.
     Score(score::Args),
     /// Show the trials of a study, best first, or answer a read-only SQL query
     Leaderboard(leaderboard::Args),

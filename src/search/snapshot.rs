@@ -8,24 +8,10 @@ use serde_json::Value;
 
 use super::state::TrialState;
 use crate::ids::TrialId;
+pub use crate::seld::metric::ValidationScores as Scores;
 
 /// Values of a stage's parameters by key path, in key order.
 pub type Assignment = BTreeMap<String, Value>;
-
-/// Validation scores: dcase2023, macro average, and losses. Undefined values are `None`.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct Scores {
-    /// SELD score, lower is better.
-    pub seld: Option<f64>,
-    /// Error rate within 20 degrees.
-    pub er20: Option<f64>,
-    /// F-score within 20 degrees, 0..1.
-    pub f20: Option<f64>,
-    /// Class-dependent localization error in degrees.
-    pub le_cd: Option<f64>,
-    /// Class-dependent localization recall, 0..1.
-    pub lr_cd: Option<f64>,
-}
 
 /// One point of a learning curve.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -2,10 +2,15 @@
 //!
 //! Labels as in STARSS22/23: `frame,class,source,azimuth,elevation[,distance]`, angles in degrees, distance in
 //! whole centimetres. Predictions as the DCASE 2023 submission format has them: the first five of these columns.
-//! Both are read by the same function, with or without a header line.
+//! Those of 2024 have the distance again, in metres. All are read by the same function, with or without a header
+//! line.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+
+mod plain;
+#[cfg(test)]
+mod tests;
 
 use super::doa::Direction;
 use super::event::FrameEvent;
@@ -94,9 +99,50 @@ pub enum RowProblem {
         /// Number of classes.
         classes: usize,
     },
+    /// A row or header as in TAU Spatial Sound Events 2019: one event with its onset and offset.
+    #[error(
+        "rows with the onset and offset of an event, as in TAU Spatial Sound Events 2019; \
+         what is needed is a row for each frame: frame,class,source,azimuth,elevation[,distance in cm]"
+    )]
+    Onsets,
     /// Not text, or broken quoting.
     #[error("cannot be read as CSV: {0}")]
     Syntax(String),
+}
+
+/// What the sixth column is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DistanceUnit {
+    /// As in all labels.
+    #[default]
+    Centimetres,
+    /// As in the predictions of DCASE 2024.
+    Metres,
+}
+
+impl DistanceUnit {
+    fn metres(self, distance: f64) -> f64 {
+        match self {
+            Self::Centimetres => distance / 100.0,
+            Self::Metres => distance,
+        }
+    }
+}
+
+/// What a number must lie in, ends included.
+struct Limits {
+    low: f64,
+    high: f64,
+}
+
+impl Limits {
+    const AZIMUTH: Self = Self { low: -360.0, high: 360.0 };
+    const ELEVATION: Self = Self { low: -90.0, high: 90.0 };
+    const DISTANCE: Self = Self { low: 0.0, high: f64::MAX };
+
+    fn contain(&self, value: f64) -> bool {
+        (self.low..=self.high).contains(&value)
+    }
 }
 
 /// Reads a label or prediction file; an empty one has no events. Rows stay in the order of the file, which the
@@ -105,25 +151,58 @@ pub enum RowProblem {
 /// # Errors
 /// The file cannot be read, or the first problem in a row.
 pub fn read(path: &Path, classes: Option<usize>) -> Result<Vec<FrameEvent>, CsvError> {
-    let (events, mut problems) = read_all(path, classes);
+    read_in(path, classes, DistanceUnit::Centimetres)
+}
+
+/// Like [`read`], for a file whose distances are in `unit`.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_in(path: &Path, classes: Option<usize>, unit: DistanceUnit) -> Result<Vec<FrameEvent>, CsvError> {
+    let bytes = std::fs::read(path).map_err(FileError::at("read", path))?;
+    let (events, mut problems) = parse(path, &bytes, classes, unit);
     if problems.is_empty() { Ok(events) } else { Err(problems.swap_remove(0)) }
 }
 
 /// Like [`read`], but goes on after a problem: the rows that can be read, and all problems in file order.
 pub fn read_all(path: &Path, classes: Option<usize>) -> (Vec<FrameEvent>, Vec<CsvError>) {
+    match std::fs::read(path).map_err(FileError::at("read", path)) {
+        Ok(bytes) => parse(path, &bytes, classes, DistanceUnit::Centimetres),
+        Err(error) => (Vec::new(), vec![error.into()]),
+    }
+}
+
+/// The rows and problems of a file with this content; `path` is for the problems alone.
+fn parse(
+    path: &Path,
+    bytes: &[u8],
+    classes: Option<usize>,
+    unit: DistanceUnit,
+) -> (Vec<FrameEvent>, Vec<CsvError>) {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match plain::parse(text, classes, unit) {
+        Some(events) => (events, Vec::new()),
+        None => parse_any(path, text, classes, unit),
+    }
+}
+
+/// By the general reader: takes whatever is CSV, and says what is wrong where.
+fn parse_any(
+    path: &Path,
+    text: &[u8],
+    classes: Option<usize>,
+    unit: DistanceUnit,
+) -> (Vec<FrameEvent>, Vec<CsvError>) {
     let mut events = Vec::new();
     let mut problems = Vec::new();
-    let bytes = match std::fs::read(path).map_err(FileError::at("read", path)) {
-        Ok(bytes) => bytes,
-        Err(error) => return (events, vec![error.into()]),
-    };
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(text);
     for (index, record) in reader.records().enumerate() {
         let (line, parsed) = match record {
-            Ok(record) if index == 0 && is_header(&record) => continue,
-            Ok(record) => (record.position().map_or(0, csv::Position::line), parse_row(&record, classes)),
+            Ok(record) if index == 0 && is_header(record.iter()) && !has_onsets(&record) => continue,
+            Ok(record) => {
+                (record.position().map_or(0, csv::Position::line), parse_row(&record, classes, unit))
+            }
             Err(error) => {
                 let line = error.position().map_or(0, csv::Position::line);
                 (line, Err(RowProblem::Syntax(syntax_message(&error))))
@@ -144,11 +223,31 @@ fn syntax_message(error: &csv::Error) -> String {
     }
 }
 
-fn is_header(record: &csv::StringRecord) -> bool {
-    record.iter().all(|field| field.parse::<f64>().is_err()) && record.iter().any(|field| !field.is_empty())
+fn is_header<'a>(mut fields: impl Iterator<Item = &'a str> + Clone) -> bool {
+    fields.clone().all(|field| field.parse::<f64>().is_err()) && fields.any(|field| !field.is_empty())
 }
 
-fn parse_row(record: &csv::StringRecord, classes: Option<usize>) -> Result<FrameEvent, RowProblem> {
+/// Whether this is `class name,onset,offset,elevation,azimuth,distance`, or the header of such rows.
+fn has_onsets(record: &csv::StringRecord) -> bool {
+    let is_number = |field: &str| field.parse::<f64>().is_ok();
+    let mut fields = record.iter();
+    let name = fields.next().unwrap_or_default();
+    let row = record.len() == COLUMNS.len() && !name.is_empty() && !is_number(name) && fields.all(is_number);
+    row || names_onsets(record.iter())
+}
+
+fn names_onsets<'a>(mut fields: impl Iterator<Item = &'a str>) -> bool {
+    fields.any(|field| ["start_time", "onset"].contains(&field))
+}
+
+fn parse_row(
+    record: &csv::StringRecord,
+    classes: Option<usize>,
+    unit: DistanceUnit,
+) -> Result<FrameEvent, RowProblem> {
+    if has_onsets(record) {
+        return Err(RowProblem::Onsets);
+    }
     if !(5..=6).contains(&record.len()) {
         return Err(RowProblem::Columns { got: record.len() });
     }
@@ -157,12 +256,12 @@ fn parse_row(record: &csv::StringRecord, classes: Option<usize>) -> Result<Frame
         return Err(RowProblem::Class { class, classes });
     }
     let direction = Direction {
-        azimuth_deg: number(record, 3, -360.0, 360.0)?,
-        elevation_deg: number(record, 4, -90.0, 90.0)?,
+        azimuth_deg: number(record, 3, &Limits::AZIMUTH)?,
+        elevation_deg: number(record, 4, &Limits::ELEVATION)?,
     };
     let distance_m = match record.get(5) {
         None | Some("") => None,
-        Some(_) => Some(number(record, 5, 0.0, f64::MAX)? / 100.0),
+        Some(_) => Some(unit.metres(number(record, 5, &Limits::DISTANCE)?)),
     };
     Ok(FrameEvent { frame, class, source, direction, distance_m })
 }
@@ -179,11 +278,12 @@ fn index(record: &csv::StringRecord, column: usize) -> Result<u32, RowProblem> {
     if whole { Ok(value as u32) } else { Err(problem()) }
 }
 
-fn number(record: &csv::StringRecord, column: usize, low: f64, high: f64) -> Result<f64, RowProblem> {
+fn number(record: &csv::StringRecord, column: usize, limits: &Limits) -> Result<f64, RowProblem> {
     let text = &record[column];
     let name = COLUMNS[column];
+    let &Limits { low, high } = limits;
     match text.parse::<f64>() {
-        Ok(value) if value.is_finite() && (low..=high).contains(&value) => Ok(value),
+        Ok(value) if value.is_finite() && limits.contain(value) => Ok(value),
         Ok(value) if value.is_finite() => Err(RowProblem::Range { column: name, value, low, high }),
         _ => Err(RowProblem::Number { column: name, value: text.to_owned() }),
     }
@@ -224,93 +324,4 @@ pub fn write_labels(path: &Path, events: &[FrameEvent]) -> Result<(), FileError>
         }
         Ok(())
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn first_problem(content: &str) -> String {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.csv");
-        std::fs::write(&path, content).unwrap();
-        let error = read(&path, Some(13)).unwrap_err();
-        error.to_string().replace(path.to_str().unwrap(), "a.csv")
-    }
-
-    #[test]
-    fn reads_five_and_six_columns_and_a_header() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.csv");
-        std::fs::write(
-            &path,
-            "\u{feff}frame,class,source,azi,ele\n3,1.0,0, -170 ,20\r\n\n4,2,1,10.5,-90,250\n",
-        )
-        .unwrap();
-        let events = read(&path, Some(13)).unwrap();
-        assert_eq!(events.len(), 2);
-        assert_eq!((events[0].frame, events[0].class, events[0].distance_m), (3, 1, None));
-        assert_eq!(events[1].distance_m, Some(2.5));
-        assert_eq!(events[1].direction, Direction { azimuth_deg: 10.5, elevation_deg: -90.0 });
-    }
-
-    #[test]
-    fn names_line_column_and_value() {
-        let good = "0,0,0,0,0\n";
-        for (row, expected) in [
-            (
-                "1,2,0,5",
-                "a.csv:2: 4 columns where 5 or 6 are expected: frame,class,source,azimuth,elevation[,distance in cm]",
-            ),
-            ("1,2,0,x,5", "a.csv:2: azimuth \"x\" is not a finite number"),
-            ("1,2,0,0,NaN", "a.csv:2: elevation \"NaN\" is not a finite number"),
-            ("1,13,0,0,0", "a.csv:2: class 13 is out of range: there are 13 classes, 0 to 12"),
-            ("1,2,0,361,0", "a.csv:2: azimuth 361 is outside [-360, 360]"),
-            ("1,2,0,0,-91", "a.csv:2: elevation -91 is outside [-90, 90]"),
-            ("-1,2,0,0,0", "a.csv:2: frame \"-1\" is not a whole number from 0"),
-            ("1,2.5,0,0,0", "a.csv:2: class \"2.5\" is not a whole number from 0"),
-        ] {
-            assert_eq!(first_problem(&format!("{good}{row}\n{good}")), expected);
-        }
-    }
-
-    #[test]
-    fn goes_on_after_a_problem() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.csv");
-        std::fs::write(&path, b"0,0,0,0,0\n1,2\n2,\xff,0,0,0\n3,99,0,0,0\n4,0,0,0,0\n").unwrap();
-        let (events, problems) = read_all(&path, Some(13));
-        assert_eq!(events.len(), 2);
-        assert_eq!(problems.iter().map(|p| p.line().unwrap()).collect::<Vec<_>>(), [2, 3, 4]);
-    }
-
-    proptest! {
-        // Each case writes and syncs two files.
-        #![proptest_config(ProptestConfig::with_cases(24))]
-
-        #[test]
-        fn written_files_read_back(rows in prop::collection::vec(
-            (0u32..6000, 0u32..13, 0u32..9, -180.0f64..180.0, -90.0f64..90.0, 0u32..2000), 0..40))
-        {
-            let events: Vec<FrameEvent> = rows.into_iter().map(|(frame, class, source, azimuth, elevation, cm)| {
-                let direction = Direction { azimuth_deg: azimuth, elevation_deg: elevation };
-                FrameEvent { frame, class, source, direction, distance_m: Some(f64::from(cm) / 100.0) }
-            }).collect();
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("sub/a.csv");
-            write_predictions(&path, &events).unwrap();
-            let without: Vec<_> = events.iter().map(|e| FrameEvent { distance_m: None, ..*e }).collect();
-            prop_assert_eq!(read(&path, Some(13)).unwrap(), without);
-            write_labels(&path, &events).unwrap();
-            let labels = read(&path, Some(13)).unwrap();
-            prop_assert_eq!(labels.len(), events.len());
-            for (label, event) in labels.iter().zip(&events) {
-                prop_assert!(label.direction.angle_to(event.direction) < 0.8);
-                prop_assert_eq!(label.distance_m, event.distance_m);
-                prop_assert!(label.direction.azimuth_deg > -180.0 && label.direction.azimuth_deg <= 180.0);
-            }
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 pub mod csv;
 pub mod doa;
+pub mod evaluation;
 pub mod event;
 pub mod metric;
 pub mod tree;

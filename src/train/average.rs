@@ -5,12 +5,12 @@ use tch::Tensor;
 
 /// The running average of named variables, batch-norm statistics included.
 #[derive(Debug)]
-pub(super) struct Average {
+pub(super) struct WeightAverage {
     decay: f64,
     tensors: Vec<(String, Tensor)>,
 }
 
-impl Average {
+impl WeightAverage {
     /// Begins with the variables as they are. With every update a share `decay`, in [0, 1), of the average stays;
     /// less in the first updates, so that it leaves the initial weights behind (as (1 + n) / (10 + n) of the n-th).
     pub(super) fn new(variables: &[(String, Tensor)], decay: f64) -> Self {
@@ -43,7 +43,7 @@ impl Average {
         self.tensors.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect()
     }
 
-    /// Takes back what [`Average::state`] gave. Returns the first name that is missing or has another shape.
+    /// Takes back what [`WeightAverage::state`] gave. Returns the first name that is missing or has another shape.
     pub(super) fn restore(&mut self, saved: &[(String, Tensor)]) -> Result<(), String> {
         let _guard = tch::no_grad_guard();
         for (name, average) in &mut self.tensors {
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn follows_the_formula_and_swaps_back() {
         let variables = scalar(0.0);
-        let mut average = Average::new(&variables, 0.5);
+        let mut average = WeightAverage::new(&variables, 0.5);
         let mut expected = 0.0;
         for step in 1..=20 {
             let value = step as f32;
@@ -82,9 +82,9 @@ mod tests {
 
     #[test]
     fn a_restored_average_is_the_same() {
-        let mut average = Average::new(&scalar(1.0), 0.9);
+        let mut average = WeightAverage::new(&scalar(1.0), 0.9);
         average.update(&scalar(3.0), 100);
-        let mut other = Average::new(&scalar(0.0), 0.9);
+        let mut other = WeightAverage::new(&scalar(0.0), 0.9);
         other.restore(&average.state()).unwrap();
         assert_eq!(other.state()[0].1, average.state()[0].1);
         assert_eq!(other.restore(&[]), Err("w".to_owned()));

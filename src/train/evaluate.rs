@@ -2,7 +2,7 @@
 
 use tch::Device;
 
-use super::score;
+use super::score::Scorer;
 use crate::dataset::{self, Dataset, Split};
 use crate::model::decode::DEFAULT_MERGE_DEG;
 use crate::model::predict::predict;
@@ -23,8 +23,10 @@ pub enum Thresholds {
 pub struct Evaluation {
     /// Which recordings.
     pub split: Split,
-    /// The metric, at its official settings.
+    /// The metric.
     pub metric: Metric,
+    /// Its settings; label frames are 100 ms.
+    pub options: Options,
     /// Over classes or over events.
     pub average: Average,
     /// Which thresholds; without meaning when activity is known.
@@ -58,6 +60,12 @@ pub enum Error {
         /// The dataset's.
         dataset: u32,
     },
+    /// The metric needs what models do not predict.
+    #[error("{} scores distances, and the model predicts none: score it with dcase2023", metric.name())]
+    NoDistance {
+        /// The metric.
+        metric: Metric,
+    },
     /// The split is empty.
     #[error("the dataset has no recordings in split {0}")]
     Empty(Split),
@@ -79,6 +87,9 @@ pub fn evaluate(
     device: Device,
     done: &dyn Fn(usize, usize),
 ) -> Result<Scores, Error> {
+    if evaluation.metric.has_distances() {
+        return Err(Error::NoDistance { metric: evaluation.metric });
+    }
     if model.classes != dataset.classes {
         return Err(Error::Classes { model: model.classes.clone(), dataset: dataset.classes.clone() });
     }
@@ -95,7 +106,7 @@ pub fn evaluate(
         Thresholds::Fixed(threshold) => (vec![threshold as f32; model.classes.len()], DEFAULT_MERGE_DEG),
     };
     let window_s = model.architecture.train.chunk_s;
-    let mut pairs = Vec::with_capacity(recordings.len());
+    let mut scorer = Scorer::new(evaluation.metric, model.classes.len(), evaluation.options);
     for (index, recording) in recordings.iter().enumerate() {
         let waveform = recording.read(0, recording.samples as usize)?;
         let prediction = predict(&detector, &waveform, window_s, device)
@@ -104,9 +115,8 @@ pub fn evaluate(
             true => prediction.events_with_known_activity(&recording.events),
             false => prediction.events(&thresholds, merge_deg),
         };
-        pairs.push((*recording, events));
+        scorer.add(recording, &events);
         done(index + 1, recordings.len());
     }
-    let classes = model.classes.len();
-    Ok(score::score(evaluation.metric, evaluation.average, Options::default(), classes, pairs))
+    Ok(scorer.scores(evaluation.average))
 }

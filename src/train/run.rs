@@ -7,17 +7,21 @@ use tch::nn::VarStore;
 use tch::{Device, Tensor};
 
 use super::adamw::AdamW;
-use super::average::Average;
+use super::average::WeightAverage;
+use super::calibrate::Calibration;
 use super::checkpoint::{self, Progressed};
 use super::data::{Batch, Chunk, Side};
 use super::material::Material;
+use super::score::Scorer;
 use super::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec, ValidationScores};
-use super::{Error, calibrate, device, schedule, score, validate, vary};
+use super::{Error, device, schedule, validate, vary};
+use crate::dataset::Recording;
 use crate::model::arch::Architecture;
-use crate::model::decode::{DEFAULT_MERGE_DEG, DEFAULT_THRESHOLD};
+use crate::model::decode::{DEFAULT_MERGE_DEG, DEFAULT_THRESHOLD, Prediction};
 use crate::model::detector::{self, Detector};
 use crate::model::network;
 use crate::model::saved::{Origin, SavedModel};
+use crate::seld::metric::Average;
 use crate::{fs, loss, rng};
 
 /// Trains one candidate, or goes on where an earlier attempt stopped.
@@ -58,7 +62,7 @@ pub fn run(spec: &TrialSpec, progress: &mut dyn Progress) -> Result<Outcome, Err
         device,
     };
     let decay = spec.architecture.train.average_decay;
-    trainer.average = (decay > 0.0).then(|| Average::new(&trainer.variables(), decay));
+    trainer.average = (decay > 0.0).then(|| WeightAverage::new(&trainer.variables(), decay));
     if let Some(path) = &spec.resume_from {
         trainer.restore(path)?;
     }
@@ -78,7 +82,7 @@ struct Trainer<'a> {
     state: Progressed,
     best: Vec<(String, Tensor)>,
     last_checkpoint: Option<PathBuf>,
-    average: Option<Average>,
+    average: Option<WeightAverage>,
 }
 
 impl Trainer<'_> {
@@ -178,28 +182,27 @@ impl Trainer<'_> {
 
     /// Loss and scores at threshold 0.5 on the held-out side.
     fn validate(&self) -> Result<(f64, ValidationScores), Error> {
-        let result = self.predict_held_out()?;
-        let thresholds = vec![DEFAULT_THRESHOLD as f32; self.material.dataset.classes.len()];
-        let scores = score::validation(
-            self.held_out.recordings(),
-            &result.predictions,
-            &thresholds,
-            DEFAULT_MERGE_DEG,
-        );
-        Ok((result.loss, ValidationScores::from(&scores)))
+        let classes = self.material.dataset.classes.len();
+        let thresholds = vec![DEFAULT_THRESHOLD as f32; classes];
+        let mut scorer = Scorer::validation(classes);
+        let loss = self.predict_held_out(|recording, prediction| {
+            scorer.add(recording, &prediction.events(&thresholds, DEFAULT_MERGE_DEG));
+        })?;
+        Ok((loss, ValidationScores::from(&scorer.scores(Average::Macro))))
     }
 
-    fn predict_held_out(&self) -> Result<validate::Validation, Error> {
+    fn predict_held_out(&self, predicted: impl FnMut(&Recording, Prediction)) -> Result<f64, Error> {
         let batch = self.arch.train.batch;
-        validate::run(&self.detector, &self.arch.loss, &self.held_out, &self.material.cache, batch)
+        let (held_out, cache) = (&self.held_out, &self.material.cache);
+        validate::run(&self.detector, &self.arch.loss, held_out, cache, batch, predicted)
     }
 
     /// Weights of the best epoch, thresholds calibrated for them, written as a model folder.
     fn finish(&mut self) -> Result<Outcome, Error> {
         detector::load_variables(&mut self.vs, &self.best).map_err(|e| Error::Bug(e.to_string()))?;
-        let predictions = self.predict_held_out()?.predictions;
-        let recordings: Vec<_> = self.held_out.recordings().collect();
         let classes = &self.material.dataset.classes;
+        let mut calibration = Calibration::new(classes.len());
+        self.predict_held_out(|recording, prediction| calibration.add(recording, &prediction))?;
         let best = self.state.best;
         let validation = [
             ("seld", best.seld),
@@ -211,7 +214,7 @@ impl Trainer<'_> {
         let model = SavedModel {
             architecture: self.arch.clone(),
             classes: classes.clone(),
-            decoding: calibrate::thresholds(&recordings, &predictions, classes),
+            decoding: calibration.decoding(classes),
             origin: Origin {
                 sample_rate: self.detector.sample_rate(),
                 prior_gain: self.detector.prior().gain(),
@@ -235,7 +238,7 @@ impl Trainer<'_> {
         let parts = checkpoint::Parts {
             model: &self.variables(),
             optimizer: &self.optimizer.state(),
-            average: &self.average.as_ref().map(Average::state).unwrap_or_default(),
+            average: &self.average.as_ref().map(WeightAverage::state).unwrap_or_default(),
             best: &self.best,
         };
         checkpoint::write(&path, &self.state, parts)?;

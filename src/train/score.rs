@@ -1,51 +1,41 @@
-//! Predictions against labels.
+//! Predictions against labels, kept up recording by recording.
 
-use super::trial::ValidationScores;
 use crate::dataset::Recording;
-use crate::model::decode::Prediction;
 use crate::seld::event::FrameEvent;
-use crate::seld::metric::{Average, Metric, Options, Scores, Tally};
+use crate::seld::metric::{Average, Metric, Options, Scores, Tally, VALIDATION_METRIC};
 
-/// The metric that validation uses.
-pub const VALIDATION_METRIC: Metric = Metric::Dcase2023;
-
-/// Scores of predicted events against a recording's labels, all recordings pooled.
-pub fn score<'a>(
+/// Scores of the recordings seen so far, all pooled. A recording is scored as soon as it is predicted and need not
+/// be kept.
+#[derive(Debug, Clone)]
+pub struct Scorer {
     metric: Metric,
-    average: Average,
-    options: Options,
-    classes: usize,
-    pairs: impl IntoIterator<Item = (&'a Recording, Vec<FrameEvent>)>,
-) -> Scores {
-    let mut tally = Tally::new(metric, classes, options);
-    for (recording, predicted) in pairs {
-        let frames = metric.scored_frames(&recording.events, &predicted);
-        tally.add_recording(&recording.events, &predicted, frames);
+    tally: Tally,
+}
+
+impl Scorer {
+    /// A scorer that has seen nothing.
+    pub fn new(metric: Metric, classes: usize, options: Options) -> Self {
+        Self { metric, tally: Tally::new(metric, classes, options) }
     }
-    tally.scores(average)
-}
 
-/// The validation scores of one side: dcase2023, macro, 20 degrees.
-pub(super) fn validation<'a>(
-    recordings: impl Iterator<Item = &'a Recording>,
-    predictions: &[Prediction],
-    thresholds: &[f32],
-    merge_deg: f64,
-) -> Scores {
-    let pairs = recordings.zip(predictions).map(|(r, p)| (r, p.events(thresholds, merge_deg)));
-    score(VALIDATION_METRIC, Average::Macro, Options::default(), thresholds.len(), pairs)
-}
+    /// For validation: [`VALIDATION_METRIC`] at its official settings.
+    pub fn validation(classes: usize) -> Self {
+        Self::new(VALIDATION_METRIC, classes, Options::official(VALIDATION_METRIC))
+    }
 
-impl From<&Scores> for ValidationScores {
-    fn from(scores: &Scores) -> Self {
-        let finite = |x: f64| x.is_finite().then_some(x);
-        let all = &scores.overall;
-        Self {
-            seld: finite(all.seld),
-            er20: finite(all.er),
-            f20: finite(all.f),
-            le_cd: finite(all.le),
-            lr_cd: finite(all.lr),
-        }
+    /// Adds the events predicted for a recording.
+    pub fn add(&mut self, recording: &Recording, predicted: &[FrameEvent]) {
+        let frames = self.metric.scored_frames(&recording.events, recording.frames as usize);
+        self.tally.add_recording(&recording.events, predicted, frames);
+    }
+
+    /// Adds what another scorer of the same kind has seen.
+    pub fn merge(&mut self, other: &Self) {
+        self.tally.merge(&other.tally);
+    }
+
+    /// The scores so far.
+    pub fn scores(&self, average: Average) -> Scores {
+        self.tally.scores(average)
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::model::arch::Architecture;
+pub use crate::seld::metric::ValidationScores;
 
 /// Everything that determines a trial, and where it keeps its files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,21 +30,6 @@ pub struct TrialSpec {
     pub resume_from: Option<PathBuf>,
     /// Folder of the caches shared by trials.
     pub cache: PathBuf,
-}
-
-/// Validation scores: dcase2023, macro average. Undefined values are `None`.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct ValidationScores {
-    /// SELD score, lower is better.
-    pub seld: Option<f64>,
-    /// Error rate within 20 degrees.
-    pub er20: Option<f64>,
-    /// F-score within 20 degrees, 0..1.
-    pub f20: Option<f64>,
-    /// Class-dependent localization error in degrees.
-    pub le_cd: Option<f64>,
-    /// Class-dependent localization recall, 0..1.
-    pub lr_cd: Option<f64>,
 }
 
 /// What a trial reports after every epoch. When it is reported, `checkpoint` is safely on disk.

@@ -1,35 +1,36 @@
-//! Loss and scores on the held-out recordings.
+//! Loss and predictions on the held-out recordings.
 
 use tch::{Kind, Tensor};
 
 use super::Error;
 use super::data::Side;
 use crate::backbone::PriorCache;
+use crate::dataset::Recording;
 use crate::loss;
 use crate::model::arch::LossConfig;
 use crate::model::decode::Prediction;
 use crate::model::detector::{Detector, unit};
 
-/// What validation gives.
-pub(super) struct Validation {
-    /// Mean loss over the chunks.
-    pub(super) loss: f64,
-    /// One for each recording of the side, in its order.
-    pub(super) predictions: Vec<Prediction>,
-}
-
-/// Runs the network over a whole side.
+/// Runs the network over a whole side and gives the mean loss over its chunks. `predicted` gets each recording as
+/// soon as its last chunk is done, in order; predictions are not kept.
 pub(super) fn run(
     detector: &Detector,
     config: &LossConfig,
     side: &Side,
     prior: &PriorCache,
     batch: usize,
-) -> Result<Validation, Error> {
+    mut predicted: impl FnMut(&Recording, Prediction),
+) -> Result<f64, Error> {
     let _guard = tch::no_grad_guard();
     let chunks = side.cover();
-    let frames: Vec<usize> = side.recordings().map(|r| r.frames as usize).collect();
-    let mut predictions: Vec<Prediction> = Vec::new();
+    let recordings: Vec<&Recording> = side.recordings().collect();
+    let mut finish = |source: usize, mut prediction: Prediction| {
+        let frames = recordings[source].frames as usize;
+        prediction.activity.truncate(frames * prediction.tracks * prediction.classes);
+        prediction.direction.truncate(frames * prediction.tracks * 3);
+        predicted(recordings[source], prediction);
+    };
+    let mut current: Option<(usize, Prediction)> = None;
     let mut total = 0.0;
     for group in chunks.chunks(batch) {
         let batch = side.load(group, prior)?;
@@ -37,22 +38,28 @@ pub(super) fn run(
         total += loss::loss(config, &output, &batch.target).double_value(&[]) * group.len() as f64;
         let [_, _, tracks, classes] = <[i64; 4]>::try_from(output.activity.size())
             .map_err(|size| Error::Bug(format!("activity has shape {size:?}")))?;
+        let (tracks, classes) = (tracks as usize, classes as usize);
         let (activity, direction) = (output.activity.sigmoid(), unit(&output.direction));
         for (chunk, row) in group.iter().zip(0..) {
-            if chunk.source() == predictions.len() {
-                let (tracks, classes) = (tracks as usize, classes as usize);
-                predictions.push(Prediction { tracks, classes, activity: vec![], direction: vec![] });
-            }
-            let prediction = &mut predictions[chunk.source()];
+            let (source, mut prediction) = match current.take() {
+                Some((source, prediction)) if source == chunk.source() => (source, prediction),
+                done => {
+                    if let Some((source, prediction)) = done {
+                        finish(source, prediction);
+                    }
+                    let nothing = Prediction { tracks, classes, activity: vec![], direction: vec![] };
+                    (chunk.source(), nothing)
+                }
+            };
             prediction.activity.extend(floats(&activity.get(row))?);
             prediction.direction.extend(floats(&direction.get(row))?);
+            current = Some((source, prediction));
         }
     }
-    for (prediction, frames) in predictions.iter_mut().zip(frames) {
-        prediction.activity.truncate(frames * prediction.tracks * prediction.classes);
-        prediction.direction.truncate(frames * prediction.tracks * 3);
+    if let Some((source, prediction)) = current {
+        finish(source, prediction);
     }
-    Ok(Validation { loss: total / chunks.len().max(1) as f64, predictions })
+    Ok(total / chunks.len().max(1) as f64)
 }
 
 /// The values of a tensor, row-major, on the CPU.

@@ -10,10 +10,10 @@ use super::run::{Judge, WorkerConfig, WorkerError};
 use super::stop::{Stop, StopSignal};
 use crate::fs::FileError;
 use crate::ids::WorkerId;
-use crate::search::snapshot::{CurvePoint, Scores, Verdict};
+use crate::search::snapshot::{CurvePoint, Verdict};
 use crate::search::state::StudyState;
 use crate::store::{Claim, Finish, Store, StoreError};
-use crate::train::trial::{EpochReport, Instruction, Outcome, TrialSpec, ValidationScores};
+use crate::train::trial::{EpochReport, Instruction, Outcome, TrialSpec};
 
 /// What attempts share.
 pub(super) struct Attempting<'a> {
@@ -227,7 +227,7 @@ async fn told_now(stop: &mut StopSignal) {
 fn recorded(outcome: Outcome, pruned: String) -> Recorded {
     match outcome {
         Outcome::Complete { scores, best_epoch, model } => {
-            Recorded::Finished(Finish::Complete { scores: to_scores(scores), best_epoch, model })
+            Recorded::Finished(Finish::Complete { scores, best_epoch, model })
         }
         Outcome::Pruned => Recorded::Finished(Finish::Pruned { reason: pruned }),
         Outcome::Stopped => Recorded::Released,
@@ -242,12 +242,7 @@ fn point(report: &EpochReport) -> CurvePoint {
         epoch: report.epoch,
         train_loss: report.train_loss,
         val_loss: report.val_loss,
-        scores: to_scores(report.scores),
+        scores: report.scores,
         seconds: report.seconds,
     }
-}
-
-fn to_scores(scores: ValidationScores) -> Scores {
-    let ValidationScores { seld, er20, f20, le_cd, lr_cd } = scores;
-    Scores { seld, er20, f20, le_cd, lr_cd }
 }

@@ -117,6 +117,25 @@ fn eval_reads_the_export() {
     for key in ["ER", "F", "LE", "LR", "SELD"] {
         assert!(scores.get(key).is_some_and(|value| value.is_number() || value.is_null()), "{key}: {scores}");
     }
+    for flags in [
+        &["--metric", "dcase2019", "--variant", "regression"][..],
+        &["--metric", "dcase2020", "--doa-threshold", "30"],
+        &["--metric", "dcase2021", "--oracle-activity"],
+        &["--metric", "dcase2022", "--average", "micro", "--coordinates", "cartesian"],
+    ] {
+        let arguments = [&["eval", "model", "--data", "data"], flags].concat();
+        let scores = json(&mut at2seld(&STORY.folder, &arguments));
+        assert_eq!((&scores["metric"], &scores["classwise"]), (&flags[1].into(), &serde_json::json!([])));
+        assert!(scores["ER"].is_number(), "{scores}");
+    }
+    for (flags, message) in [
+        (["--metric", "dcase2024"], "dcase2024 scores distances, and the model predicts none"),
+        (["--variant", "grid"], "--variant means nothing to dcase2023"),
+    ] {
+        let arguments = [&["eval", "model", "--data", "data"][..], &flags].concat();
+        let output = at2seld(&STORY.folder, &arguments).assert().code(2).get_output().stderr.clone();
+        assert!(String::from_utf8_lossy(&output).contains(message), "{}", String::from_utf8_lossy(&output));
+    }
 }
 
 #[test]

@@ -7,53 +7,12 @@
 //! positions of rows within frame and class, and a class that is in both but never in the same frame counts the
 //! *predicted* events as missed.
 
-use super::matching::least_angle;
+use super::blocks::{Cell, busiest, for_each_block};
+use super::classes::{Classes, Counts};
+use super::matching::Matcher;
 use super::scores::{Scores, Values, mean};
-use super::segment::{Cell, Frames, Segment, busiest, cut};
 use super::{Average, Options};
 use crate::seld::event::FrameEvent;
-
-/// Keeps ratios of nothing by nothing defined, as in the official code.
-const EPS: f64 = f64::EPSILON;
-
-/// Counts of one class.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Counts {
-    true_positives: f64,
-    /// Matched, but too far off.
-    spatial_errors: f64,
-    /// Predicted beyond the number there is.
-    false_positives: f64,
-    false_negatives: f64,
-    references: f64,
-    /// Mean angles of matched tracks, summed, in degrees.
-    angle_sum_deg: f64,
-    /// Tracks with at least one matched frame.
-    localized: f64,
-    not_localized: f64,
-}
-
-impl Counts {
-    fn add(&mut self, other: &Self) {
-        self.true_positives += other.true_positives;
-        self.spatial_errors += other.spatial_errors;
-        self.false_positives += other.false_positives;
-        self.false_negatives += other.false_negatives;
-        self.references += other.references;
-        self.angle_sum_deg += other.angle_sum_deg;
-        self.localized += other.localized;
-        self.not_localized += other.not_localized;
-    }
-
-    fn values(&self, error_rate: f64, spatial_weight: f64) -> Values {
-        let wrong =
-            spatial_weight * self.spatial_errors + 0.5 * (self.false_positives + self.false_negatives);
-        let f = self.true_positives / (EPS + self.true_positives + wrong);
-        let le = if self.localized > 0.0 { self.angle_sum_deg / (self.localized + EPS) } else { 180.0 };
-        let lr = self.localized / (EPS + self.localized + self.not_localized);
-        Values::of_four(error_rate, f, le, lr)
-    }
-}
 
 /// The year, in what it differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,14 +28,12 @@ pub(super) enum Edition {
 pub(super) struct Tally {
     edition: Edition,
     options: Options,
-    classes: Vec<Counts>,
-    /// Substitutions, deletions and insertions, over all classes.
-    errors: f64,
+    pub(super) classes: Classes,
 }
 
 impl Tally {
     pub(super) fn new(edition: Edition, classes: usize, options: Options) -> Self {
-        Self { edition, options, classes: vec![Counts::default(); classes], errors: 0.0 }
+        Self { edition, options, classes: Classes::new(classes) }
     }
 
     pub(super) fn add_recording(
@@ -85,167 +42,101 @@ impl Tally {
         prediction: &[FrameEvent],
         scored_frames: usize,
     ) {
-        let length = self.options.frames_per_second;
-        for segment in cut([reference, prediction], self.classes.len(), length, scored_frames) {
-            self.add_segment(&segment);
-        }
-    }
-
-    fn add_segment(&mut self, segment: &Segment) {
-        let (mut missed, mut false_alarms) = (0.0, 0.0);
-        for (&class, cell) in segment {
-            let counts = count(cell, &self.options);
-            missed += counts.false_negatives;
-            false_alarms += counts.false_positives + counts.spatial_errors;
-            self.classes[class].add(&counts);
-        }
-        // One miss and one false alarm are one substitution, so S + D + I is the larger of the two.
-        self.errors += f64::max(missed, false_alarms);
+        let mut tracks = Tracks { matcher: Matcher::new(self.options.coordinates), sums: Vec::new() };
+        let threshold_deg = self.options.doa_threshold_deg;
+        let (length, classes) = (self.options.frames_per_second, self.classes.counts.len());
+        for_each_block([reference, prediction], length, scored_frames, |segment| {
+            let cells = segment.cells(classes);
+            self.classes.add_block(cells.map(|cell| (cell.class, count(cell, &mut tracks, threshold_deg))));
+        });
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
-        assert_eq!(
-            self.classes.len(),
-            other.classes.len(),
-            "this is a bug: tallies of different numbers of classes are merged"
-        );
-        for (counts, other) in self.classes.iter_mut().zip(&other.classes) {
-            counts.add(other);
-        }
-        self.errors += other.errors;
+        self.classes.merge(&other.classes);
+    }
+
+    pub(super) fn widen(&mut self, classes: usize) {
+        self.classes.widen(classes);
     }
 
     pub(super) fn scores(&self, average: Average) -> Scores {
-        let mut pooled = Counts::default();
-        for counts in &self.classes {
-            pooled.add(counts);
-        }
-        let error_rate = self.errors / (pooled.references + EPS);
-        let (average, weight) = match self.edition {
+        let (average, spatial_weight) = match self.edition {
             Edition::Dcase2021 => (Average::Micro, 0.5),
             Edition::Dcase2022 => (average, 1.0),
         };
-        match average {
-            Average::Micro => Scores { overall: pooled.values(error_rate, weight), classwise: Vec::new() },
-            Average::Macro => {
-                let of_class = |counts: &Counts| counts.values(error_rate, weight);
-                let classwise: Vec<Values> = self.classes.iter().map(of_class).collect();
-                let of = |pick: fn(&Values) -> f64| mean(classwise.iter().map(pick));
-                let overall = Values::of_four(error_rate, of(|v| v.f), of(|v| v.le), of(|v| v.lr));
-                Scores { overall, classwise }
-            }
+        let values = |counts: &Counts, error_rate: f64| {
+            let le = counts.by_match(counts.angle_sum_deg, 180.0);
+            Values::of_four(error_rate, counts.f(spatial_weight), le, counts.lr())
+        };
+        let mean = |classwise: &[Values], error_rate: f64| {
+            let of = |pick: fn(&Values) -> f64| mean(classwise.iter().map(pick));
+            Values::of_four(error_rate, of(|v| v.f), of(|v| v.le), of(|v| v.lr))
+        };
+        self.classes.scores(average, values, mean)
+    }
+
+    pub(super) fn named(&self) -> Vec<(&'static str, Vec<f64>)> {
+        let mut named = self.classes.named();
+        named.push(("total_DE", self.classes.counts.iter().map(|c| c.angle_sum_deg).collect()));
+        if self.edition == Edition::Dcase2021 {
+            // One number each, and matches that are too far off are among the false positives.
+            named.iter_mut().for_each(|(_, values)| *values = vec![values.iter().sum()]);
+            let spatial = named.iter().find(|(name, _)| *name == "FP_spatial").map_or(0.0, |(_, v)| v[0]);
+            named.iter_mut().filter(|(name, _)| *name == "FP").for_each(|(_, values)| values[0] += spatial);
+            named.retain(|(name, _)| *name != "FP_spatial");
         }
+        named
     }
 }
 
 /// Counts of one class in one segment.
-fn count(Cell { reference, prediction }: &Cell, options: &Options) -> Counts {
-    let [there, predicted] = [reference, prediction].map(|frames| busiest(frames) as f64);
+fn count(cell: Cell, tracks: &mut Tracks, threshold_deg: f64) -> Counts {
+    let [there, predicted] = [cell.reference, cell.prediction].map(|rows| busiest(rows) as u64);
     let mut counts = Counts { references: there, ..Counts::default() };
-    let tracks = track_angles(reference, prediction, options);
-    if tracks.is_empty() {
-        // In both, but never in the same frame: the official code takes the predicted number for the missed one.
-        let never_together = there > 0.0 && predicted > 0.0;
-        counts.false_positives = if never_together { 0.0 } else { predicted };
-        counts.false_negatives = if never_together { predicted } else { there };
-        counts.not_localized = counts.false_negatives;
-        return counts;
-    }
-    for angle_deg in tracks {
+    tracks.follow(cell, there as usize);
+    for angle_deg in tracks.mean_angles_deg() {
         counts.angle_sum_deg += angle_deg;
-        counts.localized += 1.0;
-        if angle_deg <= options.doa_threshold_deg {
-            counts.true_positives += 1.0;
+        counts.localized += 1;
+        if angle_deg <= threshold_deg {
+            counts.true_positives += 1;
         } else {
-            counts.spatial_errors += 1.0;
+            counts.spatial_errors += 1;
         }
     }
-    counts.false_positives = (predicted - there).max(0.0);
-    counts.false_negatives = (there - predicted).max(0.0);
-    counts.not_localized = counts.false_negatives;
+    if counts.localized == 0 && there > 0 && predicted > 0 {
+        // In both, but never in the same frame: the official code takes the predicted number for the missed one.
+        counts.false_negatives = predicted;
+    } else {
+        counts.add_surplus(there, predicted);
+    }
     counts
 }
 
-/// The mean angle of each reference track that was matched in at least one frame.
-fn track_angles(reference: &Frames, prediction: &Frames, options: &Options) -> Vec<f64> {
-    let mut tracks: Vec<(f64, f64)> = vec![(0.0, 0.0); busiest(reference)];
-    for (reference, prediction) in reference.iter().zip(prediction) {
-        for pair in least_angle(reference, prediction, options.coordinates) {
-            let (sum, frames) = &mut tracks[pair.reference];
-            *sum += pair.angle_deg;
-            *frames += 1.0;
-        }
-    }
-    tracks.into_iter().filter(|(_, frames)| *frames > 0.0).map(|(sum, frames)| sum / frames).collect()
+/// Angles of the reference tracks of one class in one segment; keeps its memory from one to the next.
+struct Tracks {
+    matcher: Matcher,
+    /// Of every track: sum of angles in degrees, and frames in which it is matched.
+    sums: Vec<(f64, f64)>,
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use crate::seld::doa::Direction;
-    use crate::seld::event::FrameEvent;
-    use crate::seld::metric::{Average, Metric, Options, Tally};
-
-    fn events() -> impl Strategy<Value = Vec<FrameEvent>> {
-        let row = (0u32..35, 0u32..3, -180.0f64..180.0, -90.0f64..90.0);
-        prop::collection::vec(row, 0..60).prop_map(|rows| {
-            let event = |(frame, class, azimuth_deg, elevation_deg)| FrameEvent {
-                frame,
-                class,
-                source: 0,
-                direction: Direction { azimuth_deg, elevation_deg },
-                distance_m: None,
-            };
-            rows.into_iter().map(event).collect()
-        })
-    }
-
-    fn tally(recordings: &[(&[FrameEvent], &[FrameEvent])]) -> Tally {
-        let mut tally = Tally::new(Metric::Dcase2023, 3, Options::default());
-        for (reference, prediction) in recordings {
-            tally.add_recording(reference, prediction, 40);
-        }
-        tally
-    }
-
-    proptest! {
-        #[test]
-        fn merged_tallies_score_as_one(a in events(), b in events(), c in events(), d in events()) {
-            let mut merged = tally(&[(&a, &b)]);
-            merged.merge(&tally(&[(&c, &d)]));
-            let one = tally(&[(&a, &b), (&c, &d)]);
-            for average in [Average::Macro, Average::Micro] {
-                let (merged, one) = (merged.scores(average).overall, one.scores(average).overall);
-                prop_assert!((merged.seld - one.seld).abs() < 1e-12);
-                prop_assert!((merged.le - one.le).abs() < 1e-9);
+impl Tracks {
+    /// A track is the position of a row within its frame and class.
+    fn follow(&mut self, cell: Cell, tracks: usize) {
+        self.sums.clear();
+        self.sums.resize(tracks, (0.0, 0.0));
+        for (reference, prediction) in cell.common_frames() {
+            let directions = [reference, prediction].map(|rows| rows.iter().map(|event| event.direction));
+            let [reference, prediction] = directions;
+            for pair in self.matcher.least_angle(reference, prediction) {
+                let (sum, frames) = &mut self.sums[pair.reference];
+                *sum += pair.angle_deg;
+                *frames += 1.0;
             }
         }
-
-        #[test]
-        fn a_perfect_prediction_scores_zero_errors(a in events()) {
-            prop_assume!(!a.is_empty());
-            let scores = tally(&[(&a, &a)]).scores(Average::Micro).overall;
-            prop_assert!(scores.er == 0.0 && scores.le < 1e-4);
-            prop_assert!((scores.f - 1.0).abs() < 1e-9 && (scores.lr - 1.0).abs() < 1e-9);
-        }
     }
 
-    #[test]
-    fn no_classes_and_foreign_classes_do_no_harm() {
-        let event = FrameEvent {
-            frame: 3,
-            class: 7,
-            source: 0,
-            direction: Direction { azimuth_deg: 0.0, elevation_deg: 0.0 },
-            distance_m: None,
-        };
-        // The last frame there can be costs no memory.
-        let late = FrameEvent { frame: u32::MAX, class: 1, ..event };
-        for classes in [0, 3] {
-            let mut tally = Tally::new(Metric::Dcase2022, classes, Options::default());
-            tally.add_recording(&[event, late], &[event], u32::MAX as usize);
-            assert_eq!(tally.scores(Average::Micro).overall.f, 0.0);
-        }
+    /// The mean angle of each track that was matched in at least one frame.
+    fn mean_angles_deg(&self) -> impl Iterator<Item = f64> {
+        self.sums.iter().filter(|(_, frames)| *frames > 0.0).map(|(sum, frames)| sum / frames)
     }
 }

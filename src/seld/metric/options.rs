@@ -4,13 +4,15 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::seld::doa::Direction;
+use super::Coordinates;
 use crate::seld::event::{FRAMES_PER_SECOND, FrameEvent};
 
 /// A metric, named after the DCASE challenge whose evaluator it equals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Metric {
+    /// Segment-based detection, and frame-wise direction apart from it.
+    Dcase2019,
     /// Segment-based joint scores, one event of a class at a time.
     Dcase2020,
     /// Segment-based joint scores, several events of a class at a time.
@@ -19,6 +21,8 @@ pub enum Metric {
     Dcase2022,
     /// Scored as [`Metric::Dcase2022`]; only the official CSV reading differs.
     Dcase2023,
+    /// Frame-based joint scores with distance errors.
+    Dcase2024,
 }
 
 /// The text is no metric that is there.
@@ -31,35 +35,46 @@ pub struct UnknownMetric {
 
 impl Metric {
     /// All metrics that are there.
-    pub const ALL: [Self; 4] = [Self::Dcase2020, Self::Dcase2021, Self::Dcase2022, Self::Dcase2023];
+    pub const ALL: [Self; 6] = [
+        Self::Dcase2019,
+        Self::Dcase2020,
+        Self::Dcase2021,
+        Self::Dcase2022,
+        Self::Dcase2023,
+        Self::Dcase2024,
+    ];
 
     /// Its name in files and on the command line.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Dcase2019 => "dcase2019",
             Self::Dcase2020 => "dcase2020",
             Self::Dcase2021 => "dcase2021",
             Self::Dcase2022 => "dcase2022",
             Self::Dcase2023 => "dcase2023",
+            Self::Dcase2024 => "dcase2024",
         }
     }
 
-    /// Whether it knows macro and micro averages; the older ones only pool.
+    /// Whether it knows macro and micro averages; the older ones only pool. Those that do take the length of a
+    /// recording from its labels.
     pub fn has_averages(self) -> bool {
-        matches!(self, Self::Dcase2022 | Self::Dcase2023)
+        matches!(self, Self::Dcase2022 | Self::Dcase2023 | Self::Dcase2024)
     }
 
-    /// How many frames of a recording the official evaluator scores.
+    /// Whether it scores distances, so that every event must have one.
+    pub fn has_distances(self) -> bool {
+        self == Self::Dcase2024
+    }
+
+    /// How many frames of a recording of `frames` label frames the official evaluator scores.
     ///
     /// Up to 2021 all of them. From 2022 on the largest frame index of the reference, taken as a count, so one
-    /// too small. The official wrapper stops on an empty reference; here such a recording is scored as far as
-    /// predictions go.
-    pub fn scored_frames(self, reference: &[FrameEvent], prediction: &[FrameEvent]) -> usize {
-        let last = |events: &[FrameEvent]| events.iter().map(|event| event.frame as usize).max();
-        let all = last(reference).max(last(prediction)).map_or(0, |frame| frame + 1);
-        match self {
-            Self::Dcase2020 | Self::Dcase2021 => all,
-            Self::Dcase2022 | Self::Dcase2023 => last(reference).unwrap_or(all),
-        }
+    /// too small. The official wrapper stops on an empty reference; here such a recording is scored whole, which
+    /// is what the official metric classes do when they are called by hand.
+    pub fn scored_frames(self, reference: &[FrameEvent], frames: usize) -> usize {
+        let last = reference.iter().map(|event| event.frame as usize).max();
+        if self.has_averages() { last.unwrap_or(frames) } else { frames }
     }
 }
 
@@ -83,55 +98,49 @@ pub enum Average {
     Micro,
 }
 
-/// How the angle between two directions is computed.
+/// Which of the two evaluators of 2019.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Coordinates {
-    /// By the spherical law of cosines.
+pub enum Variant {
+    /// Directions as cells of the 10-degree grid, as the challenge was scored.
     #[default]
-    Polar,
-    /// By the dot product of the vectors, each divided by its length as the official code does it.
-    Cartesian,
+    Grid,
+    /// True directions, at most one event of a class in a frame, recordings joined end to end: how the baseline
+    /// validated.
+    Regression,
 }
 
-/// Added to a squared length by the official code: two equal directions come out 8.1e-4 degrees apart.
-const LENGTH_EPS: f64 = 1e-10;
-
-impl Coordinates {
-    /// The angle between two directions in [0, 180] degrees.
-    pub fn angle_deg(self, a: Direction, b: Direction) -> f64 {
-        match self {
-            Self::Polar => a.angle_to(b),
-            Self::Cartesian => {
-                let [a, b] = [a, b].map(|direction| {
-                    let vector = direction.to_vector();
-                    let length = (vector.iter().map(|v| v * v).sum::<f64>() + LENGTH_EPS).sqrt();
-                    vector.map(|v| v / length)
-                });
-                let cosine: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
-                cosine.clamp(-1.0, 1.0).acos().to_degrees()
-            }
-        }
-    }
-}
-
-/// Settings shared by the metrics.
+/// Settings of the metrics. Each looks only at those that it has.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Options {
-    /// Label frames in a second; a segment is one second. At least 1.
+    /// Label frames in a second; a segment is one second (up to 2023). At least 1.
     pub frames_per_second: usize,
-    /// Largest angle of a true positive in degrees, inclusive.
+    /// Largest angle of a true positive in degrees, inclusive (from 2020 on).
     pub doa_threshold_deg: f64,
+    /// Largest distance error of a true positive in metres, inclusive; none is no limit (2024).
+    pub distance_threshold_m: Option<f64>,
+    /// Largest distance error of a true positive relative to the true distance, inclusive; none is no limit (2024).
+    pub relative_distance_threshold: Option<f64>,
     /// How angles are computed.
     pub coordinates: Coordinates,
+    /// Which evaluator (2019).
+    pub variant: Variant,
 }
 
-impl Default for Options {
-    fn default() -> Self {
+impl Options {
+    /// The settings of the challenge of that year, at label frames of 100 ms.
+    pub fn official(metric: Metric) -> Self {
+        let coordinates = match metric {
+            Metric::Dcase2024 => Coordinates::Cartesian,
+            _ => Coordinates::Polar,
+        };
         Self {
             frames_per_second: FRAMES_PER_SECOND,
             doa_threshold_deg: 20.0,
-            coordinates: Coordinates::Polar,
+            distance_threshold_m: None,
+            relative_distance_threshold: Some(1.0),
+            coordinates,
+            variant: Variant::Grid,
         }
     }
 }
@@ -144,16 +153,18 @@ mod tests {
     fn names_read_back_and_an_unknown_one_lists_them() {
         for metric in Metric::ALL {
             assert_eq!(metric.name().parse(), Ok(metric));
+            assert_eq!(serde_json::to_value(metric).unwrap(), metric.name());
         }
         let error = "dcase2018".parse::<Metric>().unwrap_err().to_string();
-        assert_eq!(error, "no metric \"dcase2018\"; there are dcase2020, dcase2021, dcase2022, dcase2023");
+        assert!(error.starts_with("no metric \"dcase2018\"; there are dcase2019, dcase2020, "), "{error}");
     }
 
     #[test]
-    fn equal_directions_are_apart_only_in_cartesian_form() {
-        let direction = Direction { azimuth_deg: 30.0, elevation_deg: 40.0 };
-        let cartesian = Coordinates::Cartesian.angle_deg(direction, direction);
-        assert!((cartesian - 8.1e-4).abs() < 1e-5, "{cartesian}");
-        assert!(Coordinates::Polar.angle_deg(direction, direction) < 2e-6);
+    fn scored_length_is_one_short_from_2022_on() {
+        let event = crate::seld::metric::testing::event;
+        let reference = [event(40, 0, 0.0), event(12, 0, 0.0)];
+        let scored = |reference: &[FrameEvent]| Metric::ALL.map(|m| m.scored_frames(reference, 60));
+        assert_eq!(scored(&reference), [60, 60, 60, 40, 40, 40]);
+        assert_eq!(scored(&[]), [60; 6]);
     }
 }

@@ -46,6 +46,12 @@ pub struct Scores<T = f64> {
     pub classwise: Vec<Values<T>>,
 }
 
+/// The mean of those that are not NaN; NaN of nothing.
+pub(super) fn mean_of_defined(values: impl Iterator<Item = f64>) -> f64 {
+    let defined: Vec<f64> = values.filter(|value| !value.is_nan()).collect();
+    mean(defined.into_iter())
+}
+
 /// The mean; NaN of nothing.
 pub(super) fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     let count = values.len() as f64;

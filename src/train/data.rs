@@ -62,13 +62,15 @@ pub(super) struct Batch {
 
 impl<'a> Side<'a> {
     /// `recordings`: each with its position in the cache of the tagger's output.
-    pub(super) fn new(recordings: Vec<(&'a Recording, usize)>, shape: Shape) -> Self {
-        let source = |(recording, cached): (&'a Recording, usize)| Source {
-            recording,
-            cached,
-            slotted: slots::assign(&recording.events, shape.tracks),
+    ///
+    /// # Errors
+    /// Labels cannot be read any more.
+    pub(super) fn new(recordings: Vec<(&'a Recording, usize)>, shape: Shape) -> Result<Self, dataset::Error> {
+        let source = |(recording, cached): (&'a Recording, usize)| -> Result<Source<'a>, dataset::Error> {
+            let slotted = slots::assign(recording.events()?, shape.tracks);
+            Ok(Source { recording, cached, slotted })
         };
-        Self { recordings: recordings.into_iter().map(source).collect(), shape }
+        Ok(Self { recordings: recordings.into_iter().map(source).collect::<Result<_, _>>()?, shape })
     }
 
     /// The chunks of one epoch of training in random order: every recording is cut into as many as fit, each
@@ -113,14 +115,14 @@ impl<'a> Side<'a> {
         let Shape { samples_per_frame, frames, tracks, classes, tap, device } = self.shape;
         let (batch, frames_i) = (chunks.len() as i64, i64::from(frames));
         let samples = samples_per_frame * frames as usize;
-        let mut waveform = Vec::with_capacity(chunks.len() * 4 * samples);
+        let mut waveform = vec![0f32; chunks.len() * 4 * samples];
         let mut priors = Vec::with_capacity(chunks.len());
         let mut activity = vec![0f32; chunks.len() * frames as usize * tracks * classes];
         let mut direction = vec![0f32; chunks.len() * frames as usize * tracks * 3];
         for (row, chunk) in chunks.iter().enumerate() {
             let source = &self.recordings[chunk.source];
             let start = chunk.first_frame as usize * samples_per_frame;
-            waveform.extend(source.recording.read(start as u64, samples)?);
+            source.recording.read_into(start as u64, &mut waveform[row * 4 * samples..][..4 * samples])?;
             let times = align::frame_centres(i64::from(chunk.first_frame), frames_i);
             let sequence = prior.get(source.cached).unsqueeze(0);
             priors.push(align::interpolate(&sequence, tap.first_s, tap.hop_s, &times));

@@ -32,7 +32,7 @@ pub fn run(spec: &TrialSpec, progress: &mut dyn Progress) -> Result<Outcome, Err
     std::fs::create_dir_all(&spec.folder).map_err(fs::FileError::at("create folder", &spec.folder))?;
     let (material, prior) = Material::open(spec, device)?;
     let shape = material.shape(&spec.architecture, &prior, device);
-    let (fit, held_out) = material.sides(spec.validation, shape);
+    let (fit, held_out) = material.sides(spec.validation, shape)?;
     // Initial weights come from libtorch's generator.
     tch::manual_seed(rng::derive(spec.seed, &["weights"]) as i64);
     let vs = VarStore::new(device);
@@ -151,7 +151,7 @@ impl Trainer<'_> {
             &result.predictions,
             &thresholds,
             DEFAULT_MERGE_DEG,
-        );
+        )?;
         Ok((result.loss, ValidationScores::from(&scores)))
     }
 
@@ -177,7 +177,7 @@ impl Trainer<'_> {
         let model = SavedModel {
             architecture: self.arch.clone(),
             classes: classes.clone(),
-            decoding: calibrate::thresholds(&recordings, &predictions, classes),
+            decoding: calibrate::thresholds(&recordings, &predictions, classes)?,
             origin: Origin {
                 sample_rate: self.detector.sample_rate(),
                 prior_gain: self.detector.prior().gain(),

@@ -1,7 +1,7 @@
 //! Predictions against labels.
 
 use super::trial::ValidationScores;
-use crate::dataset::Recording;
+use crate::dataset::{self, Recording};
 use crate::model::decode::Prediction;
 use crate::seld::event::FrameEvent;
 use crate::seld::metric::{Average, Metric, Options, Scores, Tally};
@@ -9,18 +9,18 @@ use crate::seld::metric::{Average, Metric, Options, Scores, Tally};
 /// The metric that validation uses.
 pub const VALIDATION_METRIC: Metric = Metric::Dcase2023;
 
-/// Scores of predicted events against a recording's labels, all recordings pooled.
-pub fn score<'a>(
+/// Scores of predicted events against labels, recording by recording as (labels, predictions), all pooled.
+pub fn score<L: AsRef<[FrameEvent]>>(
     metric: Metric,
     average: Average,
     options: Options,
     classes: usize,
-    pairs: impl IntoIterator<Item = (&'a Recording, Vec<FrameEvent>)>,
+    pairs: impl IntoIterator<Item = (L, Vec<FrameEvent>)>,
 ) -> Scores {
     let mut tally = Tally::new(metric, classes, options);
-    for (recording, predicted) in pairs {
-        let frames = metric.scored_frames(&recording.events, &predicted);
-        tally.add_recording(&recording.events, &predicted, frames);
+    for (labels, predicted) in pairs {
+        let frames = metric.scored_frames(labels.as_ref(), &predicted);
+        tally.add_recording(labels.as_ref(), &predicted, frames);
     }
     tally.scores(average)
 }
@@ -31,9 +31,10 @@ pub(super) fn validation<'a>(
     predictions: &[Prediction],
     thresholds: &[f32],
     merge_deg: f64,
-) -> Scores {
-    let pairs = recordings.zip(predictions).map(|(r, p)| (r, p.events(thresholds, merge_deg)));
-    score(VALIDATION_METRIC, Average::Macro, Options::default(), thresholds.len(), pairs)
+) -> Result<Scores, dataset::Error> {
+    let labels = recordings.map(Recording::events).collect::<Result<Vec<_>, _>>()?;
+    let pairs = labels.into_iter().zip(predictions).map(|(l, p)| (l, p.events(thresholds, merge_deg)));
+    Ok(score(VALIDATION_METRIC, Average::Macro, Options::default(), thresholds.len(), pairs))
 }
 
 impl From<&Scores> for ValidationScores {

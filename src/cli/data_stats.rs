@@ -28,7 +28,7 @@ pub(crate) struct Args {
 /// Prints the counts.
 pub(crate) fn run(args: Args) -> CommandResult {
     if let Some(path) = &args.plot {
-        plot::check_extension(path).map_err(error::input)?;
+        plot::Format::of(path).map_err(error::input)?;
     }
     let dataset = args.layout.open(&args.folder).map_err(error::input)?;
     let stats = stats(&dataset).map_err(error::input)?;

@@ -6,6 +6,7 @@ use super::table::Table;
 use crate::dataset::stats::{ClassTally, Stats};
 use crate::seld::event::FRAMES_PER_SECOND;
 
+mod panels;
 pub mod plot;
 
 /// A row for each split: recordings, minutes, events, and how much of the time something is heard.

@@ -21,6 +21,7 @@ mod index;
 mod labels;
 pub mod layout;
 mod recording;
+pub mod sampler;
 mod set;
 mod split;
 pub mod stats;

@@ -86,6 +86,13 @@ impl Recording {
         Self::new(Parts { entry, format, label_form, classes, class_rows: vec![] })
     }
 
+    /// For tests of what is done with labels.
+    #[cfg(test)]
+    pub(super) fn with_events(self, events: Vec<FrameEvent>) -> Self {
+        let _ = self.events.set(events);
+        self
+    }
+
     /// Lets it be read at another sample rate than the file's own.
     pub(super) fn set_sample_rate(&mut self, sample_rate: u32) {
         self.sample_rate = sample_rate;

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::augment::AugmentConfig;
+use crate::dataset::sampler::Sampling;
 use crate::features::FeatureConfig;
 
 /// A candidate.
@@ -189,7 +191,7 @@ pub struct LossConfig {
 
 impl Default for LossConfig {
     fn default() -> Self {
-        Self { permutation: Permutation::Chunk, doa: DoaDistance::Mse, doa_weight: 1.0 }
+        Self { permutation: Permutation::Frame, doa: DoaDistance::Mse, doa_weight: 1.0 }
     }
 }
 
@@ -211,8 +213,15 @@ pub struct TrainConfig {
     pub warmup_epochs: f64,
     /// Largest norm of the gradient; larger ones are scaled down.
     pub clip_norm: f64,
-    /// Draw one of the 16 FOA rotations and reflections for every chunk.
-    pub rotations: bool,
+    /// Share of the moving average of the weights that stays with every step, in [0, 1); the average is what is
+    /// validated and exported. 0 takes the weights themselves.
+    pub average_decay: f64,
+    /// How chunks are chosen.
+    pub sampling: Sampling,
+    /// Mean share of a chunk that the next one of its recording repeats, in [0, 1): more of it, more chunks an epoch.
+    pub chunk_overlap: f64,
+    /// How chunks are varied.
+    pub augment: AugmentConfig,
     /// Stop after this many epochs without a better validation SELD score; 0 never stops.
     pub patience: u32,
 }
@@ -227,7 +236,10 @@ impl Default for TrainConfig {
             weight_decay: 1e-2,
             warmup_epochs: 1.0,
             clip_norm: 1.0,
-            rotations: true,
+            average_decay: 0.99,
+            sampling: Sampling::Uniform,
+            chunk_overlap: 0.0,
+            augment: AugmentConfig::default(),
             patience: 0,
         }
     }

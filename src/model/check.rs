@@ -82,13 +82,13 @@ impl Architecture {
                 format!("\"{}\" is no backbone, expected one of: {}", self.backbone.name, known.join(", "));
             check.add("backbone.name", message);
         }
-        check.dropout("backbone.dropout", self.backbone.dropout);
+        check.share("backbone.dropout", self.backbone.dropout);
         check.int("encoder.stages", self.encoder.stages, 1, 6);
         check.int("encoder.blocks", self.encoder.blocks, 1, 16);
         check.int("encoder.width", self.encoder.width, 1, 2048);
         check.int("encoder.max_width", self.encoder.max_width, 1, 8192);
         check.int("encoder.output", self.encoder.output, 1, 8192);
-        check.dropout("encoder.dropout", self.encoder.dropout);
+        check.share("encoder.dropout", self.encoder.dropout);
         if self.encoder.max_width < self.encoder.width {
             let message = format!("{} is below encoder.width {}", self.encoder.max_width, self.encoder.width);
             check.pair("encoder.max_width", "encoder.width", message);
@@ -106,7 +106,7 @@ impl Architecture {
         }
         check.int("tracks.count", self.tracks.count, 1, 5);
         check.int("tracks.width", self.tracks.width, 1, 8192);
-        check.dropout("tracks.dropout", self.tracks.dropout);
+        check.share("tracks.dropout", self.tracks.dropout);
     }
 
     fn check_training(&self, check: &mut Check) {
@@ -119,6 +119,14 @@ impl Architecture {
         check.number("train.weight_decay", train.weight_decay, 0.0, 10.0);
         check.number("train.warmup_epochs", train.warmup_epochs, 0.0, 1e5);
         check.number("train.clip_norm", train.clip_norm, f64::MIN_POSITIVE, 1e9);
+        check.share("train.average_decay", train.average_decay);
+        check.share("train.chunk_overlap", train.chunk_overlap);
+        let augment = &train.augment;
+        check.number("train.augment.mixup", augment.mixup, 0.0, 1.0);
+        check.number("train.augment.gain_db", augment.gain_db, 0.0, 60.0);
+        check.share("train.augment.band_shift", augment.band_shift);
+        check.share("train.augment.band_mask", augment.band_mask);
+        check.share("train.augment.time_mask", augment.time_mask);
     }
 }
 
@@ -149,7 +157,7 @@ impl Check {
         }
     }
 
-    fn dropout(&mut self, key: &str, value: f64) {
+    fn share(&mut self, key: &str, value: f64) {
         if !(0.0..1.0).contains(&value) {
             self.add(key, format!("{value} is outside [0, 1)"));
         }

@@ -119,6 +119,13 @@ impl Detector {
         self.detect(&descriptors, &prior)
     }
 
+    /// The tagger's output for W alone, `[B, S]`, at the rate of `frames` label frames: `[B, T, P]`.
+    pub fn prior_of(&self, omni: &Tensor, frames: i64) -> Tensor {
+        let tap = self.prior.tagger().sequence_tap();
+        let times = align::frame_centres(0, frames).to(omni.device());
+        align::interpolate(&self.prior.forward(omni), tap.first_s, tap.hop_s, &times)
+    }
+
     /// From descriptors and the tagger's output at label-frame rate to tracks.
     pub fn detect(&self, descriptors: &Tensor, prior: &Tensor) -> Detection {
         let output = self.network.forward(descriptors, prior, false);

@@ -73,7 +73,10 @@ impl SpatialEncoder {
             .flatten(1, 2)
             .apply_t(&self.input_norm, train)
             .unflatten(1, [channels, bands])
-            .permute([0, 1, 3, 2]);
+            // Channels last in memory: convolutions and all after them keep the order and run faster in it.
+            .permute([0, 3, 2, 1])
+            .contiguous()
+            .permute([0, 3, 1, 2]);
         for stage in &self.stages {
             for block in &stage.blocks {
                 x = block.forward(&x, train);

@@ -34,17 +34,25 @@ pub(super) struct Checkpoint {
 const KEY: &str = "progress";
 const MODEL: &str = "model.";
 const OPTIMIZER: &str = "optimizer.";
+const AVERAGE: &str = "average.";
 const BEST: &str = "best.";
 
+/// The tensors of a checkpoint, by name.
+pub(super) struct Parts<'a> {
+    /// The network's variables.
+    pub(super) model: &'a [(String, Tensor)],
+    /// The optimizer's state.
+    pub(super) optimizer: &'a [(String, Tensor)],
+    /// The moving average of the variables; empty where none is kept.
+    pub(super) average: &'a [(String, Tensor)],
+    /// What was validated in the best epoch.
+    pub(super) best: &'a [(String, Tensor)],
+}
+
 /// Writes a checkpoint atomically.
-pub(super) fn write(
-    path: &Path,
-    progressed: &Progressed,
-    model: &[(String, Tensor)],
-    optimizer: &[(String, Tensor)],
-    best: &[(String, Tensor)],
-) -> Result<(), weights::Error> {
-    let parts = [(MODEL, model), (OPTIMIZER, optimizer), (BEST, best)];
+pub(super) fn write(path: &Path, progressed: &Progressed, parts: Parts) -> Result<(), weights::Error> {
+    let parts =
+        [(MODEL, parts.model), (OPTIMIZER, parts.optimizer), (AVERAGE, parts.average), (BEST, parts.best)];
     let tensors: Vec<(String, Tensor)> = parts
         .iter()
         .flat_map(|(prefix, part)| part.iter().map(move |(n, t)| (format!("{prefix}{n}"), t.shallow_clone())))
@@ -69,7 +77,12 @@ impl Checkpoint {
         self.weights.with_prefix(MODEL)
     }
 
-    /// The network's variables after the best epoch.
+    /// The moving average of the variables.
+    pub(super) fn average(&self) -> Vec<(String, Tensor)> {
+        self.weights.with_prefix(AVERAGE)
+    }
+
+    /// What was validated in the best epoch.
     pub(super) fn best(&self) -> Vec<(String, Tensor)> {
         self.weights.with_prefix(BEST)
     }

@@ -1,20 +1,23 @@
 //! Recordings to batches: which chunks an epoch sees in which order, and their tensors.
 
-use rand::RngExt;
-use rand::seq::SliceRandom;
 use tch::{Device, Tensor};
 
-use super::slots::{self, Slotted};
+use super::slots;
 use crate::backbone::{PriorCache, Tap};
-use crate::dataset::augment::rotation::{self, Rotation};
+use crate::dataset::augment::{Rotation, Variation, Variations};
+use crate::dataset::sampler::{ChunkSampler, Place};
 use crate::dataset::{self, Recording};
 use crate::loss::Target;
 use crate::model::align;
+use crate::model::arch::TrainConfig;
 use crate::rng;
+use crate::seld::doa::Direction;
+use crate::seld::event::FrameEvent;
 
 /// Recordings of one side of the validation split, ready to be cut.
 pub(super) struct Side<'a> {
     recordings: Vec<Source<'a>>,
+    sampler: ChunkSampler,
     shape: Shape,
 }
 
@@ -39,24 +42,27 @@ struct Source<'a> {
     recording: &'a Recording,
     /// Position in the cache of the tagger's output.
     cached: usize,
-    slotted: Vec<Slotted>,
+    /// By frame.
+    events: Vec<FrameEvent>,
 }
 
-/// A piece of a recording.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A piece of a recording, and what is done to it.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Chunk {
-    source: usize,
-    first_frame: u32,
-    /// Index of the [`Rotation`] applied to it.
-    rotation: usize,
+    place: Place,
+    variation: Variation,
+    /// Another piece that is mixed in.
+    partner: Option<(Place, Rotation)>,
 }
 
 /// Tensors of some chunks.
 pub(super) struct Batch {
     /// `[B, 4, S]`
     pub(super) waveform: Tensor,
-    /// The tagger's output `[B, T, P]` at label-frame rate.
+    /// The tagger's cached output `[B, T, P]` at label-frame rate.
     pub(super) prior: Tensor,
+    /// Rows whose sound is a mixture, so that `prior` is not what the tagger would say.
+    pub(super) mixed: Vec<i64>,
     pub(super) target: Target,
 }
 
@@ -66,30 +72,40 @@ impl<'a> Side<'a> {
     /// # Errors
     /// Labels cannot be read any more.
     pub(super) fn new(recordings: Vec<(&'a Recording, usize)>, shape: Shape) -> Result<Self, dataset::Error> {
+        let all: Vec<&Recording> = recordings.iter().map(|(recording, _)| *recording).collect();
+        let sampler = ChunkSampler::new(&all, shape.frames)?;
         let source = |(recording, cached): (&'a Recording, usize)| -> Result<Source<'a>, dataset::Error> {
-            let slotted = slots::assign(recording.events()?, shape.tracks);
-            Ok(Source { recording, cached, slotted })
+            let mut events = recording.events()?.to_vec();
+            events.sort_by_key(|event| event.frame);
+            Ok(Source { recording, cached, events })
         };
-        Ok(Self { recordings: recordings.into_iter().map(source).collect::<Result<_, _>>()?, shape })
+        let recordings = recordings.into_iter().map(source).collect::<Result<_, _>>()?;
+        Ok(Self { recordings, sampler, shape })
     }
 
-    /// The chunks of one epoch of training in random order: every recording is cut into as many as fit, each
-    /// placed at random in its share of the recording.
-    pub(super) fn draw(&self, seed: u64, epoch: u32, rotations: bool) -> Vec<Chunk> {
+    /// The chunks of one epoch of training in random order, with their variations.
+    pub(super) fn draw(&self, config: &TrainConfig, seed: u64, epoch: u32) -> Vec<Chunk> {
         let mut rng = rng::stream(seed, &["chunks", &epoch.to_string()]);
-        let mut chunks = Vec::new();
-        for (index, source) in self.recordings.iter().enumerate() {
-            let slack = source.recording.frames.saturating_sub(self.shape.frames);
-            let count = (source.recording.frames / self.shape.frames).max(1);
-            for part in 0..count {
-                let share = |n: u32| (u64::from(slack) * u64::from(n) / u64::from(count)) as u32;
-                let first_frame = rng.random_range(share(part)..=share(part + 1));
-                let rotation = if rotations { rng.random_range(0..rotation::COUNT) } else { 0 };
-                chunks.push(Chunk { source: index, first_frame, rotation });
+        let places = self.sampler.draw(config.sampling, config.chunk_overlap, &mut rng);
+        let mut variations = Variations::new(&config.augment, seed, epoch);
+        let chunk = |&place: &Place| {
+            let variation = variations.draw();
+            let partner = variations.draw_partner(places.len()).map(|index| places[index]);
+            let partner = partner.filter(|&other| other != place && self.fits_with(place, other));
+            Chunk { place, variation, partner: partner.map(|other| (other, variations.draw_rotation())) }
+        };
+        places.iter().map(chunk).collect()
+    }
+
+    /// Whether two chunks together never have more events at once than there are tracks.
+    fn fits_with(&self, a: Place, b: Place) -> bool {
+        let mut counts = vec![0; self.shape.frames as usize];
+        for place in [a, b] {
+            for event in self.recordings[place.recording].events(place.first_frame, self.shape.frames) {
+                counts[(event.frame - place.first_frame) as usize] += 1;
             }
         }
-        chunks.shuffle(&mut rng);
-        chunks
+        counts.into_iter().all(|count| count <= self.shape.tracks)
     }
 
     /// All of every recording, cut end to end: for validation. The last chunk of a recording reaches past its
@@ -98,9 +114,12 @@ impl<'a> Side<'a> {
         let step = self.shape.frames as usize;
         let of = |(index, source): (usize, &Source)| {
             let firsts = (0..source.recording.frames.max(1)).step_by(step);
-            firsts
-                .map(move |first_frame| Chunk { source: index, first_frame, rotation: 0 })
-                .collect::<Vec<_>>()
+            let chunk = |first_frame| Chunk {
+                place: Place { recording: index, first_frame },
+                variation: Variation::NONE,
+                partner: None,
+            };
+            firsts.map(chunk).collect::<Vec<_>>()
         };
         self.recordings.iter().enumerate().flat_map(of).collect()
     }
@@ -112,59 +131,111 @@ impl<'a> Side<'a> {
 
     /// Reads chunks into tensors on the device.
     pub(super) fn load(&self, chunks: &[Chunk], prior: &PriorCache) -> Result<Batch, dataset::Error> {
-        let Shape { samples_per_frame, frames, tracks, classes, tap, device } = self.shape;
-        let (batch, frames_i) = (chunks.len() as i64, i64::from(frames));
-        let samples = samples_per_frame * frames as usize;
-        let mut waveform = vec![0f32; chunks.len() * 4 * samples];
-        let mut priors = Vec::with_capacity(chunks.len());
-        let mut activity = vec![0f32; chunks.len() * frames as usize * tracks * classes];
-        let mut direction = vec![0f32; chunks.len() * frames as usize * tracks * 3];
-        for (row, chunk) in chunks.iter().enumerate() {
-            let source = &self.recordings[chunk.source];
-            let start = chunk.first_frame as usize * samples_per_frame;
-            source.recording.read_into(start as u64, &mut waveform[row * 4 * samples..][..4 * samples])?;
-            let times = align::frame_centres(i64::from(chunk.first_frame), frames_i);
-            let sequence = prior.get(source.cached).unsqueeze(0);
-            priors.push(align::interpolate(&sequence, tap.first_s, tap.hop_s, &times));
-            let turn = Rotation::new(chunk.rotation).direction_matrix();
-            for event in source.events(chunk.first_frame, frames) {
-                let frame = (event.frame - chunk.first_frame) as usize;
-                let slot = (row * frames as usize + frame) * tracks + event.slot;
-                activity[slot * classes + event.class as usize] = 1.0;
-                for (axis, weights) in turn.iter().enumerate() {
-                    let turned = weights.iter().zip(event.direction).map(|(w, d)| w * d).sum();
-                    direction[slot * 3 + axis] = turned;
+        let Shape { frames, tap, device, .. } = self.shape;
+        let pieces: Vec<_> = chunks.iter().map(|c| Some((c.place, c.variation.rotation))).collect();
+        let mut waveform = self.waveform(&pieces)?;
+        let partners: Vec<_> = chunks.iter().map(|chunk| chunk.partner).collect();
+        if partners.iter().any(Option::is_some) {
+            waveform += self.waveform(&partners)?;
+        }
+        let cached = |chunk: &Chunk| {
+            let times = align::frame_centres(i64::from(chunk.place.first_frame), i64::from(frames));
+            let sequence = prior.get(self.recordings[chunk.place.recording].cached).unsqueeze(0);
+            align::interpolate(&sequence, tap.first_s, tap.hop_s, &times)
+        };
+        let priors: Vec<Tensor> = chunks.iter().map(cached).collect();
+        let mixed = (0i64..).zip(chunks).filter(|(_, chunk)| chunk.partner.is_some()).map(|(row, _)| row);
+        Ok(Batch {
+            waveform,
+            prior: Tensor::cat(&priors, 0).to(device),
+            mixed: mixed.collect(),
+            target: self.target(chunks),
+        })
+    }
+
+    /// Turned pieces of recordings, `[B, 4, S]`; silence where there is none.
+    fn waveform(&self, pieces: &[Option<(Place, Rotation)>]) -> Result<Tensor, dataset::Error> {
+        let samples = self.shape.samples_per_frame * self.shape.frames as usize;
+        let mut waveform = Vec::with_capacity(pieces.len() * dataset::CHANNELS * samples);
+        let mut turns = Vec::with_capacity(pieces.len() * dataset::CHANNELS * dataset::CHANNELS);
+        for piece in pieces {
+            let rotation = match *piece {
+                None => {
+                    waveform.resize(waveform.len() + dataset::CHANNELS * samples, 0.0);
+                    Rotation::NONE
                 }
+                Some((Place { recording, first_frame }, rotation)) => {
+                    let start = first_frame as usize * self.shape.samples_per_frame;
+                    let from = waveform.len();
+                    waveform.resize(from + dataset::CHANNELS * samples, 0.0);
+                    self.recordings[recording].recording.read_into(start as u64, &mut waveform[from..])?;
+                    rotation
+                }
+            };
+            turns.extend(rotation.channel_matrix().concat());
+        }
+        let device = self.shape.device;
+        let turns = Tensor::from_slice(&turns).view([-1, 4, 4]).to(device);
+        Ok(turns.bmm(&Tensor::from_slice(&waveform).view([-1, 4, samples as i64]).to(device)))
+    }
+
+    fn target(&self, chunks: &[Chunk]) -> Target {
+        let Shape { frames, tracks, classes, device, .. } = self.shape;
+        let frames = frames as usize;
+        let mut activity = vec![0f32; chunks.len() * frames * tracks * classes];
+        let mut direction = vec![0f32; chunks.len() * frames * tracks * 3];
+        for (row, chunk) in chunks.iter().enumerate() {
+            for event in slots::assign(&self.labels(chunk), tracks) {
+                let slot = (row * frames + event.frame as usize) * tracks + event.slot;
+                activity[slot * classes + event.class as usize] = 1.0;
+                direction[slot * 3..slot * 3 + 3].copy_from_slice(&event.direction);
             }
         }
-        let turns: Vec<f32> =
-            chunks.iter().flat_map(|chunk| Rotation::new(chunk.rotation).channel_matrix().concat()).collect();
-        let turns = Tensor::from_slice(&turns).view([batch, 4, 4]).to(device);
-        let waveform = Tensor::from_slice(&waveform).view([batch, 4, samples as i64]).to(device);
-        let (tracks, classes) = (tracks as i64, classes as i64);
-        Ok(Batch {
-            waveform: turns.bmm(&waveform),
-            prior: Tensor::cat(&priors, 0).to(device),
-            target: Target {
-                activity: Tensor::from_slice(&activity).view([batch, frames_i, tracks, classes]).to(device),
-                direction: Tensor::from_slice(&direction).view([batch, frames_i, tracks, 3]).to(device),
-            },
-        })
+        let shape = [chunks.len() as i64, frames as i64, tracks as i64];
+        let of = |values: &[f32], last: i64| {
+            Tensor::from_slice(values).view([shape[0], shape[1], shape[2], last]).to(device)
+        };
+        Target { activity: of(&activity, classes as i64), direction: of(&direction, 3) }
+    }
+
+    /// What sounds in a chunk, turned as its sound is; frames count from its beginning.
+    fn labels(&self, chunk: &Chunk) -> Vec<FrameEvent> {
+        let own = Some((chunk.place, chunk.variation.rotation));
+        let mut labels = Vec::new();
+        for (Place { recording, first_frame }, rotation) in own.into_iter().chain(chunk.partner) {
+            // Sources of two recordings are never the same, whatever their numbers.
+            let first_source = labels.iter().map(|event: &FrameEvent| event.source + 1).max().unwrap_or(0);
+            for event in self.recordings[recording].events(first_frame, self.shape.frames) {
+                let vector = rotation.apply(event.direction.to_vector().map(|v| v as f32));
+                labels.push(FrameEvent {
+                    frame: event.frame - first_frame,
+                    source: first_source.saturating_add(event.source),
+                    direction: Direction::from_vector(vector.map(f64::from)),
+                    ..*event
+                });
+            }
+        }
+        labels
     }
 }
 
 impl Source<'_> {
     /// Its events from label frame `first` on.
-    fn events(&self, first: u32, frames: u32) -> &[Slotted] {
-        let begin = self.slotted.partition_point(|s| s.frame < first);
-        let end = self.slotted.partition_point(|s| s.frame < first + frames);
-        &self.slotted[begin..end]
+    fn events(&self, first: u32, frames: u32) -> &[FrameEvent] {
+        let begin = self.events.partition_point(|event| event.frame < first);
+        let end = self.events.partition_point(|event| event.frame < first.saturating_add(frames));
+        &self.events[begin..end]
     }
 }
 
 impl Chunk {
     /// Which of the side's recordings it is cut from.
     pub(super) fn source(&self) -> usize {
-        self.source
+        self.place.recording
+    }
+
+    /// What is done to it.
+    pub(super) fn variation(&self) -> &Variation {
+        &self.variation
     }
 }

@@ -1,6 +1,7 @@
 //! One trial, from architecture document to outcome. Knows no store: it reports through [`trial::Progress`].
 
 mod adamw;
+mod average;
 pub mod calibrate;
 mod checkpoint;
 mod data;
@@ -13,6 +14,7 @@ pub mod score;
 mod slots;
 pub mod trial;
 mod validate;
+mod vary;
 
 pub use run::run;
 

@@ -7,11 +7,12 @@ use tch::nn::VarStore;
 use tch::{Device, Tensor};
 
 use super::adamw::AdamW;
+use super::average::Average;
 use super::checkpoint::{self, Progressed};
-use super::data::Side;
+use super::data::{Batch, Chunk, Side};
 use super::material::Material;
 use super::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec, ValidationScores};
-use super::{Error, calibrate, device, schedule, score, validate};
+use super::{Error, calibrate, device, schedule, score, validate, vary};
 use crate::model::arch::Architecture;
 use crate::model::decode::{DEFAULT_MERGE_DEG, DEFAULT_THRESHOLD};
 use crate::model::detector::{self, Detector};
@@ -47,6 +48,7 @@ pub fn run(spec: &TrialSpec, progress: &mut dyn Progress) -> Result<Outcome, Err
         state: Progressed { epoch: 0, steps: 0, best_epoch: 0, best: ValidationScores::default() },
         best: Vec::new(),
         last_checkpoint: None,
+        average: None,
         vs,
         detector,
         optimizer,
@@ -55,6 +57,8 @@ pub fn run(spec: &TrialSpec, progress: &mut dyn Progress) -> Result<Outcome, Err
         held_out,
         device,
     };
+    let decay = spec.architecture.train.average_decay;
+    trainer.average = (decay > 0.0).then(|| Average::new(&trainer.variables(), decay));
     if let Some(path) = &spec.resume_from {
         trainer.restore(path)?;
     }
@@ -74,6 +78,7 @@ struct Trainer<'a> {
     state: Progressed,
     best: Vec<(String, Tensor)>,
     last_checkpoint: Option<PathBuf>,
+    average: Option<Average>,
 }
 
 impl Trainer<'_> {
@@ -89,6 +94,7 @@ impl Trainer<'_> {
             if !train_loss.is_finite() {
                 return Ok(Outcome::Diverged { epoch, cause: format!("training loss is {train_loss}") });
             }
+            self.swap_average();
             let (val_loss, scores) = self.validate()?;
             if !val_loss.is_finite() {
                 return Ok(Outcome::Diverged { epoch, cause: format!("validation loss is {val_loss}") });
@@ -99,6 +105,7 @@ impl Trainer<'_> {
                 self.state.best = scores;
                 self.best = self.variables().into_iter().map(|(n, t)| (n, t.detach().copy())).collect();
             }
+            self.swap_average();
             let checkpoint = self.save_checkpoint()?;
             let seconds = started.elapsed().as_secs_f64();
             let report =
@@ -122,24 +129,51 @@ impl Trainer<'_> {
         let train = &self.arch.train;
         // Dropout draws from libtorch's generator.
         tch::manual_seed(rng::derive(self.spec.seed, &["epoch", &epoch.to_string()]) as i64);
-        let chunks = self.fit.draw(self.spec.seed, epoch, train.rotations);
+        let chunks = self.fit.draw(train, self.spec.seed, epoch);
         let steps_per_epoch = chunks.len().div_ceil(train.batch) as u64;
         let total_steps = steps_per_epoch * u64::from(self.spec.epochs);
         let warmup = (steps_per_epoch as f64 * train.warmup_epochs).round() as u64;
+        let variables = self.variables();
         let mut sum = Tensor::zeros([], (tch::Kind::Double, self.device));
         for group in chunks.chunks(train.batch) {
             let batch = self.fit.load(group, &self.material.cache)?;
-            let descriptors = tch::no_grad(|| self.detector.describe(&batch.waveform));
-            let output = self.detector.network().forward(&descriptors, &batch.prior, true);
+            let variations: Vec<_> = group.iter().map(Chunk::variation).collect();
+            let (descriptors, prior) = tch::no_grad(|| {
+                let descriptors = self.detector.describe(&vary::level(&batch.waveform, &variations));
+                (vary::descriptors(descriptors, &variations), self.prior_of(&batch))
+            });
+            let output = self.detector.network().forward(&descriptors, &prior, true);
             let loss = loss::loss(&self.arch.loss, &output, &batch.target);
             self.optimizer.zero_grad();
             loss.backward();
             self.optimizer.clip_gradients(train.clip_norm);
             let step = self.optimizer.steps() as u64;
             self.optimizer.step(schedule::learning_rate(train.learning_rate, step, warmup, total_steps));
+            if let Some(average) = &mut self.average {
+                average.update(&variables, self.optimizer.steps());
+            }
             sum += loss.detach() * group.len() as f64;
         }
         Ok(sum.double_value(&[]) / chunks.len().max(1) as f64)
+    }
+
+    /// What the tagger says to the chunks of a batch, `[B, T, P]`: from the cache, but for mixtures, which no cache
+    /// knows.
+    fn prior_of(&self, batch: &Batch) -> Tensor {
+        if batch.mixed.is_empty() {
+            return batch.prior.shallow_clone();
+        }
+        let rows = Tensor::from_slice(&batch.mixed).to(self.device);
+        let omni = batch.waveform.select(1, 0).index_select(0, &rows);
+        batch.prior.index_copy(0, &rows, &self.detector.prior_of(&omni, batch.prior.size()[1]))
+    }
+
+    /// Exchanges weights and average in the network.
+    fn swap_average(&mut self) {
+        let variables = self.variables();
+        if let Some(average) = &mut self.average {
+            average.swap(&variables);
+        }
     }
 
     /// Loss and scores at threshold 0.5 on the held-out side.
@@ -198,7 +232,13 @@ impl Trainer<'_> {
     fn save_checkpoint(&mut self) -> Result<PathBuf, Error> {
         self.state.steps = self.optimizer.steps();
         let path = self.spec.folder.join(format!("epoch-{:04}.safetensors", self.state.epoch));
-        checkpoint::write(&path, &self.state, &self.variables(), &self.optimizer.state(), &self.best)?;
+        let parts = checkpoint::Parts {
+            model: &self.variables(),
+            optimizer: &self.optimizer.state(),
+            average: &self.average.as_ref().map(Average::state).unwrap_or_default(),
+            best: &self.best,
+        };
+        checkpoint::write(&path, &self.state, parts)?;
         Ok(path)
     }
 
@@ -210,6 +250,11 @@ impl Trainer<'_> {
         self.optimizer
             .restore(saved.progressed.steps, |name| saved.optimizer(name))
             .map_err(|name| unfit(format!("optimizer state \"{name}\" is missing or has another shape")))?;
+        if let Some(average) = &mut self.average {
+            average
+                .restore(&saved.average())
+                .map_err(|name| unfit(format!("average of \"{name}\" is missing or has another shape")))?;
+        }
         self.best = saved.best().into_iter().map(|(n, t)| (n, t.to(self.device))).collect();
         self.state = saved.progressed;
         self.last_checkpoint = Some(path.to_owned());

@@ -1,6 +1,7 @@
 //! The three parts of the picture. All sizes in points, times `scale` for pixels.
 
 use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -15,6 +16,7 @@ const BLUE: RGBColor = RGBColor(52, 101, 164);
 const AMBER: RGBColor = RGBColor(226, 152, 46);
 
 type Area<'a, DB> = DrawingArea<DB, Shift>;
+type Chart<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
 
 /// Colour of a split, the same in all panels.
@@ -52,7 +54,8 @@ impl Pen {
     }
 
     fn text(self, points: f64, color: RGBColor) -> TextStyle<'static> {
-        TextStyle::from((FONT, points * self.scale).into_font()).color(&color)
+        let font = (FONT, points * self.scale).into_font();
+        TextStyle { font, color: color.to_backend_color(), pos: Pos::default() }
     }
 
     fn text_at(self, points: f64, color: RGBColor, horizontal: HPos) -> TextStyle<'static> {
@@ -133,15 +136,13 @@ fn classes<DB: DrawingBackend>(area: &Area<DB>, stats: &Stats, pen: Pen) -> Draw
             let bar = [(begin, low + 0.16), (end, low + 0.84)];
             plane.draw(&Rectangle::new(bar, color(split.split).filled()))?;
         }
-        let (x, y) = plane.map_coordinate(&(0.0, middle));
-        let (base_x, base_y) = area.get_base_pixel();
-        let (x, y) = (x - base_x, y - base_y);
+        let (x, y) = place(area, &chart, (0.0, middle));
         let style = pen.text_at(size, INK, HPos::Right);
         area.draw_text(&shortened(name), &style, (x - pen.px(8.0), y))?;
         let counted = &total.classes[index];
         let moving = counted.moving_share().map(|share| format!(", {:.0} %", 100.0 * share));
         let note = format!("{}{}", counted.events, moving.unwrap_or_default());
-        let right = plane.map_coordinate(&(longest * 1.02, middle)).0 - base_x;
+        let right = place(area, &chart, (longest * 1.02, middle)).0;
         let style = pen.text_at(size, RGBColor(110, 116, 128), HPos::Left);
         area.draw_text(&note, &style, (right + pen.px(10.0), y))?;
     }
@@ -158,24 +159,27 @@ fn polyphony<DB: DrawingBackend>(area: &Area<DB>, stats: &Stats, pen: Pen) -> Dr
     let highest = (0..columns)
         .map(|at| share(&total.polyphony, at).max(share(&total.same_class, at)))
         .fold(1.0, f64::max);
-    let at_once: Vec<f64> = (0..columns).map(|at| at as f64).collect();
     let mut chart = ChartBuilder::on(area)
         .margin_top(pen.px(56.0))
         .margin_right(pen.px(24.0))
         .x_label_area_size(pen.px(26.0))
         .y_label_area_size(pen.px(46.0))
-        .build_cartesian_2d((-0.6..columns as f64 - 0.4).with_key_points(at_once), 0.0..highest * 1.12)?;
+        .build_cartesian_2d(-0.6..columns as f64 - 0.4, 0.0..highest * 1.12)?;
     chart
         .configure_mesh()
         .disable_x_mesh()
+        .x_labels(0)
         .y_labels(5)
         .light_line_style(TRANSPARENT)
         .bold_line_style(FAINT)
         .axis_style(FAINT)
         .label_style(pen.text(13.0, INK))
-        .x_label_formatter(&|x| format!("{x:.0}"))
         .y_label_formatter(&|y| number(*y))
         .draw()?;
+    for at in 0..columns {
+        let (x, y) = place(area, &chart, (at as f64, 0.0));
+        area.draw_text(&at.to_string(), &pen.text_at(13.0, INK, HPos::Center), (x, y + pen.px(12.0)))?;
+    }
     let series =
         [("all events", &total.polyphony, BLUE, -0.36), ("of one class", &total.same_class, AMBER, 0.02)];
     let plane = chart.plotting_area();
@@ -186,9 +190,8 @@ fn polyphony<DB: DrawingBackend>(area: &Area<DB>, stats: &Stats, pen: Pen) -> Dr
             if height > 0.0 {
                 let label = if height < 0.1 { "<0.1".to_owned() } else { format!("{height:.1}") };
                 let style = pen.text(11.0, INK).pos(Pos::new(HPos::Center, VPos::Bottom));
-                let (x, y) = plane.map_coordinate(&(left + 0.17, height));
-                let (base_x, base_y) = area.get_base_pixel();
-                area.draw_text(&label, &style, (x - base_x, y - base_y - pen.px(3.0)))?;
+                let (x, y) = place(area, &chart, (left + 0.17, height));
+                area.draw_text(&label, &style, (x, y - pen.px(3.0)))?;
             }
         }
         let (x, y) = (pen.px(400.0), pen.px(14.0 + 20.0 * f64::from(number)));
@@ -207,18 +210,13 @@ fn directions<DB: DrawingBackend>(area: &Area<DB>, stats: &Stats, pen: Pen) -> D
     let cells = stats.total().directions;
     let most = cells.iter().flatten().copied().max().unwrap_or(0).max(1) as f64;
     // Azimuth grows to the left: the axis counts its negative.
-    let azimuths = vec![-180.0, -90.0, 0.0, 90.0, 180.0];
-    let elevations = vec![-90.0, -45.0, 0.0, 45.0, 90.0];
-    let mut chart = ChartBuilder::on(area)
+    let chart = ChartBuilder::on(area)
         .margin_top(pen.px(54.0))
-        .margin_right(pen.px(24.0))
+        .margin_right(pen.px(30.0))
         .margin_bottom(pen.px(10.0))
         .x_label_area_size(pen.px(26.0))
         .y_label_area_size(pen.px(46.0))
-        .build_cartesian_2d(
-            (-180.0..180.0).with_key_points(azimuths),
-            (-90.0..90.0).with_key_points(elevations),
-        )?;
+        .build_cartesian_2d(-180.0..180.0, -90.0..90.0)?;
     let plane = chart.plotting_area();
     for (row, cells) in cells.iter().enumerate() {
         for (column, &count) in cells.iter().enumerate() {
@@ -227,20 +225,26 @@ fn directions<DB: DrawingBackend>(area: &Area<DB>, stats: &Stats, pen: Pen) -> D
             plane.draw(&Rectangle::new(corners, shade(count as f64 / most).filled()))?;
         }
     }
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(INK.mix(0.18))
-        .axis_style(FAINT)
-        .label_style(pen.text(13.0, INK))
-        .x_label_formatter(&|x| match -x {
-            0.0 => "front".into(),
-            90.0 => "90 left".into(),
-            -90.0 => "-90 right".into(),
-            back => format!("{back:.0}"),
-        })
-        .y_label_formatter(&|y| format!("{y:.0}"))
-        .draw()
+    let line = |from, to| PathElement::new([from, to], INK.mix(0.2));
+    for (azimuth, label) in
+        [(180.0, "180"), (90.0, "90 left"), (0.0, "front"), (-90.0, "-90 right"), (-180.0, "-180")]
+    {
+        plane.draw(&line((-azimuth, -90.0), (-azimuth, 90.0)))?;
+        let (x, y) = place(area, &chart, (-azimuth, -90.0));
+        area.draw_text(label, &pen.text_at(13.0, INK, HPos::Center), (x, y + pen.px(13.0)))?;
+    }
+    for elevation in [-90.0, -45.0, 0.0, 45.0, 90.0] {
+        plane.draw(&line((-180.0, elevation), (180.0, elevation)))?;
+        let (x, y) = place(area, &chart, (-180.0, elevation));
+        area.draw_text(&number(elevation), &pen.text_at(13.0, INK, HPos::Right), (x - pen.px(8.0), y))?;
+    }
+    Ok(())
+}
+
+/// Where a point of a chart is in its area.
+fn place<DB: DrawingBackend>(area: &Area<DB>, chart: &Chart<DB>, point: (f64, f64)) -> (i32, i32) {
+    let ((x, y), (base_x, base_y)) = (chart.plotting_area().map_coordinate(&point), area.get_base_pixel());
+    (x - base_x, y - base_y)
 }
 
 /// White for nothing, dark blue for the most frequent direction.

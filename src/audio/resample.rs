@@ -148,9 +148,9 @@ mod tests {
                     Ok::<(), ()>(())
                 };
                 resample_piece((from, to), signal.len() as u64, start as u64, 2, &mut out, read).unwrap();
-                for n in 0..length {
+                for (n, value) in out[..length].iter().enumerate() {
                     let expected = whole.get(start + n).copied().unwrap_or(0.0);
-                    assert!((out[n] - expected).abs() < 1e-6, "{from} to {to}: sample {start} + {n}");
+                    assert!((value - expected).abs() < 1e-6, "{from} to {to}: sample {start} + {n}");
                 }
                 assert!(out[length..].iter().all(|x| *x == 0.0));
             }

@@ -23,6 +23,8 @@
 //! With one labelled event in a frame, the active intensity vector, the mean of W (X, Y, Z), points at its source.
 //! Over a dataset the components of both correlate only with their own kind if the channels are in order.
 
+use std::array::from_fn;
+
 use crate::dataset::CHANNELS;
 use crate::seld::event::FrameEvent;
 
@@ -88,19 +90,15 @@ impl Energies {
             let plane = |channel: usize| {
                 &samples[channel * length + first..channel * length + (first + frame).min(length)]
             };
-            let mut products = [[0.0; CHANNELS]; CHANNELS];
-            for a in 0..CHANNELS {
-                for b in a..CHANNELS {
-                    let product = dot(plane(a), plane(b));
-                    products[a][b] = product;
-                    products[b][a] = product;
-                }
-            }
-            let total: f64 = (0..CHANNELS).map(|k| products[k][k]).sum();
+            let products: [[f64; CHANNELS]; CHANNELS] = from_fn(|a| from_fn(|b| dot(plane(a), plane(b))));
+            let energies: [f64; CHANNELS] = from_fn(|k| products[k][k]);
+            let total: f64 = energies.iter().sum();
             self.total += total;
-            for k in 0..CHANNELS {
-                self.imbalance[k] += (2.0 * products[k][k] - total).abs();
-                (0..CHANNELS).for_each(|other| self.products[k][other] += products[k][other]);
+            for (sum, energy) in self.imbalance.iter_mut().zip(energies) {
+                *sum += (2.0 * energy - total).abs();
+            }
+            for (sums, products) in self.products.iter_mut().zip(&products) {
+                sums.iter_mut().zip(products).for_each(|(sum, product)| *sum += product);
             }
             self.intensities.push([1, 2, 3].map(|k| (products[0][k] / frame as f64) as f32));
         }

@@ -101,7 +101,7 @@ fn classes<DB: DrawingBackend>(area: &Area<DB>, stats: &Stats, pen: Pen) -> Draw
     pen.title(
         area,
         "Classes",
-        "minutes of single events by split; events, and the share of them that moves",
+        "minutes of single events by split; at the right their number and the share that moves",
     )?;
     let minutes = |frames: u64| frames as f64 / FRAMES_PER_SECOND as f64 / 60.0;
     let total = stats.total();

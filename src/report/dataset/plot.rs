@@ -79,19 +79,28 @@ pub fn write(path: &Path, stats: &Stats) -> Result<(), PlotError> {
             drop(area);
             Ok(fs::write_bytes(path, text.as_bytes())?)
         }
-        Format::Png => fs::write_atomic_path(path, |temporary| {
-            // The library goes by the name's ending, which a temporary file does not have.
+        Format::Png => {
             let size = (2 * SIZE.0, 2 * SIZE.1);
             let mut pixels = vec![0; 3 * (size.0 * size.1) as usize];
             let area = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
             panels::draw(&area, stats, 2.0).map_err(|error| failed(error.to_string()))?;
             drop(area);
-            image::RgbImage::from_raw(size.0, size.1, pixels)
-                .ok_or_else(|| failed("the picture has another size than its pixels".into()))?
-                .save_with_format(temporary, image::ImageFormat::Png)
-                .map_err(|error| failed(error.to_string()))
-        }),
+            let encoded = encode(size, &pixels).map_err(|error| failed(error.to_string()))?;
+            Ok(fs::write_bytes(path, &encoded)?)
+        }
     }
+}
+
+/// Red, green and blue of each pixel as a PNG file.
+fn encode((width, height): (u32, u32), pixels: &[u8]) -> Result<Vec<u8>, png::EncodingError> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(pixels)?;
+    writer.finish()?;
+    Ok(file)
 }
 
 fn register_font() {

@@ -71,7 +71,7 @@ pub fn resample_piece<E>(
         return read(start, out);
     }
     let length = out.len() / channels.max(1);
-    let end = resampled_length(samples, from_hz, to_hz).min(start + length as u64);
+    let end = resampled_length(samples, from_hz, to_hz).min(start.saturating_add(length as u64));
     let wanted = usize::try_from(end.saturating_sub(start)).unwrap_or(0);
     if wanted == 0 {
         out.fill(0.0);

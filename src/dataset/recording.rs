@@ -75,20 +75,31 @@ impl Recording {
     #[cfg(test)]
     pub(super) fn named(name: &str, samples: u64) -> Self {
         let storage = crate::audio::Storage::Wav { encoding: crate::audio::Encoding::Int16, data_start: 44 };
+        Self::made_up(name, AudioFormat { channels: 4, sample_rate: 24_000, samples, storage })
+    }
+
+    /// For tests that hear it: a training recording without labels.
+    #[cfg(test)]
+    pub(crate) fn of_file(audio: &std::path::Path) -> Self {
+        let format = AudioFormat::of(audio).expect("a recording that can be read");
+        Self { audio: audio.to_owned(), ..Self::made_up("fold3_room1_mix001", format) }
+    }
+
+    #[cfg(test)]
+    fn made_up(name: &str, format: AudioFormat) -> Self {
         let entry = super::layout::Entry {
             name: name.to_owned(),
             audio: format!("{name}.wav").into(),
             labels: format!("{name}.csv").into(),
             split: Split::Train,
         };
-        let format = AudioFormat { channels: 4, sample_rate: 24_000, samples, storage };
         let (label_form, classes) = (LabelForm::Frames, Arc::from([]));
         Self::new(Parts { entry, format, label_form, classes, class_rows: vec![] })
     }
 
     /// For tests of what is done with labels.
     #[cfg(test)]
-    pub(super) fn with_events(self, events: Vec<FrameEvent>) -> Self {
+    pub(crate) fn with_events(self, events: Vec<FrameEvent>) -> Self {
         let _ = self.events.set(events);
         self
     }

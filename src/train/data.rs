@@ -239,3 +239,80 @@ impl Chunk {
         &self.variation
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio;
+    use crate::dataset::augment::{AugmentConfig, RotationKind};
+
+    const RATE: usize = 24_000;
+    const FRAME: usize = RATE / 10;
+
+    /// Noise from one direction, for one second from second `begin` of two.
+    fn recording(folder: &std::path::Path, name: &str, begin: u32, direction: Direction) -> Recording {
+        let [x, y, z] = direction.to_vector().map(|v| v as f32);
+        let mut rng = rng::stream(1, &["noise", name]);
+        let omni: Vec<f32> = (0..2 * RATE)
+            .map(|n| {
+                let noise = rand::RngExt::random_range(&mut rng, -0.3f32..0.3);
+                if (n / RATE) as u32 == begin { noise } else { 0.0 }
+            })
+            .collect();
+        let channels = [1.0, y, z, x].map(|gain| omni.iter().map(|v| v * gain).collect::<Vec<f32>>());
+        let audio = folder.join(name).with_extension("wav");
+        audio::write_wav(&audio, RATE as u32, &channels).unwrap();
+        let event = |frame| FrameEvent { frame, class: begin, source: 0, direction, distance_m: None };
+        Recording::of_file(&audio).with_events((begin * 10..begin * 10 + 10).map(event).collect())
+    }
+
+    fn shape(tracks: usize) -> Shape {
+        let tap = Tap { name: "", channels: 1, first_s: 0.0, hop_s: 0.1 };
+        Shape { samples_per_frame: FRAME, frames: 20, tracks, classes: 2, tap, device: Device::Cpu }
+    }
+
+    fn always_mixed() -> TrainConfig {
+        let augment = AugmentConfig { rotation: RotationKind::Yaw, mixup: 1.0, ..AugmentConfig::default() };
+        TrainConfig { augment, ..TrainConfig::default() }
+    }
+
+    #[test]
+    fn in_a_mixture_every_event_is_heard_where_its_label_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let direction = |azimuth_deg, elevation_deg| Direction { azimuth_deg, elevation_deg };
+        let first = recording(folder.path(), "first", 0, direction(30.0, 20.0));
+        let second = recording(folder.path(), "second", 1, direction(-120.0, -50.0));
+        let side = Side::new(vec![(&first, 0), (&second, 1)], shape(1)).unwrap();
+        let chunks = side.draw(&always_mixed(), 3, 1);
+        assert!(chunks.iter().any(|chunk| chunk.partner.is_some()));
+        for chunk in chunks.iter().filter(|chunk| chunk.partner.is_some()) {
+            let own = side.waveform(&[Some((chunk.place, chunk.variation.rotation))]).unwrap();
+            let mixture = (own + side.waveform(&[chunk.partner]).unwrap()).get(0);
+            let target = side.target(std::slice::from_ref(chunk));
+            for frame in 1..19 {
+                let along = |channel| {
+                    let piece = |c: i64| mixture.get(c).narrow(0, frame * FRAME as i64, FRAME as i64);
+                    (piece(0) * piece(channel)).sum(tch::Kind::Double).double_value(&[])
+                };
+                let heard = Direction::from_vector([along(3), along(1), along(2)]);
+                let label = [0, 1, 2].map(|axis| target.direction.double_value(&[0, frame, 0, axis]));
+                assert_eq!(target.activity.get(0).get(frame).sum(tch::Kind::Float).double_value(&[]), 1.0);
+                assert!(heard.angle_to(Direction::from_vector(label)) < 0.5, "frame {frame} of {chunk:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_more_events_are_mixed_than_there_are_tracks() {
+        let folder = tempfile::tempdir().unwrap();
+        let direction = Direction { azimuth_deg: 0.0, elevation_deg: 0.0 };
+        let both: Vec<Recording> =
+            ["a", "b"].iter().map(|name| recording(folder.path(), name, 1, direction)).collect();
+        let mixed = |tracks| {
+            let side = Side::new(both.iter().zip(0..).collect(), shape(tracks)).unwrap();
+            (1..9).any(|epoch| side.draw(&always_mixed(), 3, epoch).iter().any(|c| c.partner.is_some()))
+        };
+        assert!(!mixed(1));
+        assert!(mixed(2));
+    }
+}

@@ -1,6 +1,7 @@
 //! Readers of recordings on bytes that no program should have written: whatever they are, an answer and no panic.
 //!
-//! `AT2SELD_FUZZ_CASES` sets the number of cases for each test; it was a million once.
+//! `AT2SELD_FUZZ_CASES` sets the number of cases for each test. Every case writes a file: with `TMPDIR` in memory
+//! (`/dev/shm`) a million take a minute.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
 use std::io::Cursor;

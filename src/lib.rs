@@ -8,7 +8,7 @@
 //! | [`audio`] | samples on the CPU: reading, writing, resampling |
 //! | [`seld`] | events, frames, directions, DCASE CSV files, metrics |
 //! | [`scene`] | synthesis of labelled spatial datasets |
-//! | [`dataset`] | the folders datasets come in, their splits, classes and labels |
+//! | [`dataset`] | the folders datasets come in, their splits, classes, labels, problems and statistics |
 //! | [`features`] | waveform tensors to time-frequency descriptors |
 //! | [`backbone`] | pretrained taggers, their checkpoints, the cache of what they compute |
 //! | [`model`] | the architecture document and the network it describes |
@@ -20,7 +20,7 @@
 //! | [`worker`] | claims trials and supervises the process that trains them |
 //! | [`controller`] | the loop from snapshot to decision to store |
 //! | [`export`] | the folder a trained model is handed over in |
-//! | [`report`] | rows to tables |
+//! | [`report`] | rows to tables and pictures |
 //! | [`diagnosis`] | what `doctor` says |
 //! | [`cli`] | the command line |
 //!

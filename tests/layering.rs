@@ -33,7 +33,7 @@ const PARTS: [&str; 20] = [
 const SHARED: [&str; 8] = ["ids", "units", "fs", "rng", "clock", "cache", "system", "torch_ext"];
 
 /// Must not know libtorch, so that they could move to a crate of their own.
-const WITHOUT_TCH: [&str; 6] = ["audio", "seld", "scene", "search", "store", "model/arch"];
+const WITHOUT_TCH: [&str; 7] = ["audio", "seld", "scene", "dataset", "search", "store", "model/arch"];
 
 fn sources() -> Vec<(String, PathBuf)> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {

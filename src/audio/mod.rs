@@ -1,11 +1,22 @@
 //! Samples on the CPU: reading and writing sound files, resampling. No tensors.
 //!
 //! Samples are `f32` with full scale at ±1, one `Vec` a channel. Nothing here knows what the channels mean.
+//! [`read`] decodes a whole file of any of the formats that people have sounds in; [`AudioFormat`] reads pieces of
+//! the long recordings that datasets consist of.
 
+mod flac;
+mod pcm;
+mod problem;
 mod read;
 mod resample;
+mod stream;
+mod wav;
 mod write;
 
+pub use pcm::Encoding;
+pub use problem::AudioProblem;
 pub use read::{Audio, AudioError, read};
-pub use resample::resample;
+pub use resample::{resample, resample_piece, resampled_length};
+pub use stream::{AudioFormat, Storage, StreamError};
+pub use wav::WavHeader;
 pub use write::{AudioWriteError, write_wav};

@@ -6,7 +6,16 @@ use rubato::{Fft, FixedSync, Resampler};
 /// Least block of the FFT resampler, in input samples: long enough for a steep anti-aliasing filter.
 const LEAST_BLOCK: usize = 2048;
 
-/// Resamples one channel from `from_hz` to `to_hz`; the output has `round(n * to / from)` samples and no delay.
+/// Samples that `samples` become: `round(samples * to / from)`.
+pub fn resampled_length(samples: u64, from_hz: u32, to_hz: u32) -> u64 {
+    if from_hz == to_hz {
+        return samples;
+    }
+    let (samples, from, to) = (u128::from(samples), u128::from(from_hz), u128::from(to_hz));
+    u64::try_from((2 * samples * to + from) / (2 * from).max(1)).unwrap_or(u64::MAX)
+}
+
+/// Resamples one channel from `from_hz` to `to_hz`; the output has [`resampled_length`] samples and no delay.
 ///
 /// The filter is linear phase, with the transition band just below the lower of the two Nyquist frequencies.
 ///
@@ -17,11 +26,9 @@ pub fn resample(samples: &[f32], from_hz: u32, to_hz: u32) -> Vec<f32> {
     if from_hz == to_hz || samples.is_empty() {
         return samples.to_vec();
     }
-    let length = (samples.len() as f64 * f64::from(to_hz) / f64::from(from_hz)).round() as usize;
-    // An even multiple of the smallest possible block: the delay, half a block, is then whole at both rates.
-    let step = 2 * from_hz as usize / greatest_common_divisor(from_hz, to_hz) as usize;
-    let block = LEAST_BLOCK.next_multiple_of(step);
+    let length = resampled_length(samples.len() as u64, from_hz, to_hz) as usize;
     let window = rubato::WindowFunction::BlackmanHarris2;
+    let block = block(from_hz, to_hz);
     let mut resampler =
         Fft::<f32>::new_custom(from_hz as usize, to_hz as usize, block, 1, 1, window, FixedSync::Input)
             .expect("this is a bug: rates and block size are positive");
@@ -32,6 +39,60 @@ pub fn resample(samples: &[f32], from_hz: u32, to_hz: u32) -> Vec<f32> {
         .take_data();
     output.resize(length, 0.0);
     output
+}
+
+/// Input samples that are transformed at a time: an even multiple of the smallest possible block, so that the
+/// delay, half a block, is whole at both rates.
+fn block(from_hz: u32, to_hz: u32) -> usize {
+    let step = 2 * from_hz as usize / greatest_common_divisor(from_hz, to_hz) as usize;
+    LEAST_BLOCK.next_multiple_of(step)
+}
+
+/// The samples `start..start + out.len() / channels` of what [`resample`] makes of a signal of `samples` samples,
+/// channel after channel, from as much of the signal as they depend on; zeros after its end.
+///
+/// `read` fills its second argument, channel after channel, with the signal from its first argument on, and zeros
+/// after the end. So a piece of a long recording costs what it is long, and comes out the same wherever it is cut.
+///
+/// # Errors
+/// What `read` returns.
+///
+/// # Panics
+/// A rate of zero.
+pub fn resample_piece<E>(
+    (from_hz, to_hz): (u32, u32),
+    samples: u64,
+    start: u64,
+    channels: usize,
+    out: &mut [f32],
+    read: impl FnOnce(u64, &mut [f32]) -> Result<(), E>,
+) -> Result<(), E> {
+    if from_hz == to_hz {
+        return read(start, out);
+    }
+    let length = out.len() / channels.max(1);
+    let end = resampled_length(samples, from_hz, to_hz).min(start.saturating_add(length as u64));
+    let wanted = usize::try_from(end.saturating_sub(start)).unwrap_or(0);
+    if wanted == 0 {
+        out.fill(0.0);
+        return Ok(());
+    }
+    // An output block depends on its own input block, the one before and the one after. Cut at blocks, the
+    // transforms see the same numbers as in the whole signal.
+    let block_in = block(from_hz, to_hz) as u64;
+    let block_out = block_in * u64::from(to_hz) / u64::from(from_hz);
+    let first = (start / block_out).saturating_sub(2);
+    let last = end.div_ceil(block_out) + 2;
+    let whole = usize::try_from((last - first) * block_in).unwrap_or(usize::MAX);
+    let mut input = vec![0.0; channels * whole];
+    read(first * block_in, &mut input)?;
+    let skip = usize::try_from(start - first * block_out).unwrap_or(usize::MAX);
+    for (input, out) in input.chunks_exact(whole).zip(out.chunks_exact_mut(length)) {
+        let resampled = resample(input, from_hz, to_hz);
+        out[..wanted].copy_from_slice(&resampled[skip..skip + wanted]);
+        out[wanted..].fill(0.0);
+    }
+    Ok(())
 }
 
 fn greatest_common_divisor(a: u32, b: u32) -> u32 {
@@ -68,6 +129,32 @@ mod tests {
     fn what_the_new_rate_cannot_hold_is_removed() {
         let out = resample(&sine(15_000.0, 32_000, 32_000), 32_000, 24_000);
         assert!(out[2_000..22_000].iter().all(|x| x.abs() < 1e-3));
+    }
+
+    #[test]
+    fn pieces_are_cut_out_of_the_whole() {
+        let mut rng = crate::rng::stream(1, &["resample"]);
+        let signal: Vec<f32> = (0..30_000).map(|_| rand::RngExt::random_range(&mut rng, -1.0..1.0)).collect();
+        for (from, to) in [(48_000, 24_000), (44_100, 24_000), (16_000, 24_000)] {
+            let whole = resample(&signal, from, to);
+            for (start, length) in [(0, 500), (1, 4_000), (7_777, 6_000), (whole.len() - 300, 600)] {
+                // A second channel of zeros.
+                let mut out = vec![9.0; 2 * length];
+                let read = |start: u64, out: &mut [f32]| {
+                    let half = out.len() / 2;
+                    for (n, value) in out[..half].iter_mut().enumerate() {
+                        *value = signal.get(start as usize + n).copied().unwrap_or(0.0);
+                    }
+                    Ok::<(), ()>(())
+                };
+                resample_piece((from, to), signal.len() as u64, start as u64, 2, &mut out, read).unwrap();
+                for (n, value) in out[..length].iter().enumerate() {
+                    let expected = whole.get(start + n).copied().unwrap_or(0.0);
+                    assert!((value - expected).abs() < 1e-6, "{from} to {to}: sample {start} + {n}");
+                }
+                assert!(out[length..].iter().all(|x| *x == 0.0));
+            }
+        }
     }
 
     #[test]

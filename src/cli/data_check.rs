@@ -7,15 +7,18 @@ use serde_json::json;
 
 use super::error::{self, CommandResult};
 use super::format::Format;
+use super::layout_arg::LayoutArg;
 use crate::dataset::check::{CheckReport, check};
 use crate::report::table::Table;
 
 /// Arguments of `data check`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Dataset folder in the layout of STARSS23
+    /// Dataset folder
     #[arg(value_name = "DIR")]
     folder: PathBuf,
+    #[command(flatten)]
+    layout: LayoutArg,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -23,7 +26,13 @@ pub(crate) struct Args {
 
 /// Prints the problems and counts; fails when training would.
 pub(crate) fn run(args: Args) -> CommandResult {
-    let report = check(&args.folder).map_err(error::input)?;
+    let bar = super::bar::bar("recordings");
+    let done = |done: usize, of: usize| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+    };
+    let report = check(&args.folder, args.layout.layout, &done).map_err(error::input)?;
+    bar.finish_and_clear();
     match args.format {
         Format::Table => print_lines(&report)?,
         format => format.print(&report, &table(&report))?,
@@ -45,12 +54,17 @@ fn print_lines(report: &CheckReport) -> CommandResult {
     }
     let used = report.classes.iter().filter(|class| class.rows > 0).count();
     let rate = report.sample_rate.map(|rate| format!(" at {rate} Hz")).unwrap_or_default();
+    let splits: Vec<String> =
+        report.splits.iter().map(|(split, recordings)| format!("{recordings} {split}")).collect();
+    let counts: Vec<String> =
+        report.counts.iter().map(|(kind, problems)| format!("{problems} {}", kind.name())).collect();
+    let counts = if counts.is_empty() { String::new() } else { format!(" ({})", counts.join(", ")) };
     writeln!(
         out,
-        "{} recordings ({} train, {} test), {:.1} minutes{rate}, {used} of {} classes labelled, {} problems",
+        "{}: {} recordings ({}), {:.1} minutes{rate}, {used} of {} classes labelled, {} problems{counts}",
+        report.layout,
         report.recordings,
-        report.train,
-        report.test,
+        splits.join(", "),
         report.seconds / 60.0,
         report.classes.len(),
         report.problems.len()
@@ -59,10 +73,11 @@ fn print_lines(report: &CheckReport) -> CommandResult {
 }
 
 fn table(report: &CheckReport) -> Table {
-    let mut table = Table::new(["path", "line", "problem", "fatal"]);
+    let mut table = Table::new(["path", "line", "kind", "problem", "fatal"]);
     for problem in &report.problems {
         let path = problem.path.display().to_string();
-        table.push([json!(path), json!(problem.line), json!(problem.problem), json!(problem.fatal)]);
+        let (line, kind) = (json!(problem.line), json!(problem.kind.name()));
+        table.push([json!(path), line, kind, json!(problem.problem), json!(problem.fatal)]);
     }
     table
 }

@@ -6,8 +6,9 @@ use serde_json::json;
 
 use super::error::{CommandResult, input};
 use super::format::Format;
+use super::layout_arg::LayoutArg;
 use super::metric::{MetricFlags, table};
-use crate::dataset::{Dataset, Split};
+use crate::dataset::{ClassMap, Selection};
 use crate::model::saved::SavedModel;
 use crate::seld::metric::Metric;
 use crate::seld::metric::report::ScoreReport;
@@ -23,9 +24,14 @@ pub(crate) struct Args {
     /// Dataset folder
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// Split to score: train or test
+    #[command(flatten)]
+    layout: LayoutArg,
+    /// Recordings to score: train, val, test, eval, fold1, fold2, ... or all
     #[arg(long, value_name = "NAME", default_value = "test")]
-    split: Split,
+    split: Selection,
+    /// Score a model on other classes than its own: a built-in map such as starss-to-tau2019, same-names, or a file
+    #[arg(long, value_name = "NAME|FILE")]
+    class_map: Option<String>,
     /// Metric: dcase2019 to dcase2023; dcase2024 scores distances, which models do not predict
     #[arg(long, value_name = "NAME", default_value = "dcase2023")]
     metric: Metric,
@@ -59,7 +65,15 @@ pub(crate) fn run(args: Args) -> CommandResult {
     let (average, options) = args.flags.settings(args.metric)?;
     let device = device::parse(&args.device).map_err(input)?;
     let model = SavedModel::load(&args.model).map_err(input)?;
-    let dataset = Dataset::open(&args.data).map_err(input)?;
+    let mut dataset = args.layout.open(&args.data).map_err(input)?;
+    let map = match &args.class_map {
+        Some(name) => Some(ClassMap::load(name, &model.classes, &dataset.classes).map_err(input)?),
+        None => None,
+    };
+    let classes = map.as_ref().map_or(&model.classes, |map| &map.classes);
+    if let Some(map) = &map {
+        say_what_is_left_out(map);
+    }
     let evaluation = Evaluation {
         split: args.split,
         metric: args.metric,
@@ -73,13 +87,22 @@ pub(crate) fn run(args: Args) -> CommandResult {
         bar.set_length(of as u64);
         bar.set_position(done as u64);
     };
-    let scores =
-        evaluate::evaluate(&model, &dataset, &evaluation, device, &done).map_err(|error| match error {
-            evaluate::Error::Torch { .. } => error.into(),
-            error => input(error),
-        })?;
+    let scores = evaluate::evaluate(&model, &mut dataset, &evaluation, map.as_ref(), device, &done);
+    let scores = scores.map_err(|error| match error {
+        evaluate::Error::Torch { .. } => error.into(),
+        error => input(error),
+    })?;
     bar.finish_and_clear();
     let report = ScoreReport::new(args.metric, average, &scores, None);
-    let table = table(&report, |class| json!(model.classes.get(class)));
+    let table = table(&report, |class| json!(classes.get(class)));
     args.format.print(&report, &table)
+}
+
+/// On stderr, beside the scores.
+fn say_what_is_left_out(map: &ClassMap) {
+    for (classes, whose) in [(&map.unmapped, "the model"), (&map.uncovered, "the dataset")] {
+        if !classes.is_empty() {
+            eprintln!("not counted, classes of {whose} without a counterpart: {}", classes.join("; "));
+        }
+    }
 }

@@ -1,10 +1,10 @@
 //! Beginning a study, and taking up one that was interrupted.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::error::ControllerError;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, OpenOptions};
 use crate::fs::FileError;
 use crate::search::SearchSpace;
 use crate::search::state::StudyState;
@@ -52,11 +52,13 @@ pub async fn launch(store_url: &str, launch: &Launch) -> Result<Opened, Controll
     let document = serde_json::from_str(&text).unwrap_or_default();
     check_devices(&launch.devices)?;
     let data = std::path::absolute(&launch.data).map_err(FileError::at("find", &launch.data))?;
+    // Before there is a store, and so without its cache: of a dataset that cannot be used nothing is to be left.
     let dataset = Dataset::open(&data)?;
     if dataset.holdout(space.study.validation).1.is_empty() {
         return Err(ControllerError::NoValidation { data });
     }
     let store = Store::open(store_url).await?;
+    let fingerprint = fingerprint(&store, &data)?;
     let new = NewStudy {
         name: launch.study.clone(),
         space: document,
@@ -68,7 +70,7 @@ pub async fn launch(store_url: &str, launch: &Launch) -> Result<Opened, Controll
             validation: space.study.validation,
         },
         seed: launch.seed,
-        data_fingerprint: dataset.fingerprint(),
+        data_fingerprint: fingerprint,
         version: env!("CARGO_PKG_VERSION").into(),
         stages: space.stages.iter().map(|stage| stage.name.clone()).collect(),
     };
@@ -97,7 +99,7 @@ pub async fn resume(
     }
     let space = SearchSpace::from_document(&format!("the space of study \"{}\"", study.name), &study.space)?;
     let lock = lock(&store, &study)?;
-    let found = Dataset::open(&study.settings.data)?.fingerprint();
+    let found = fingerprint(&store, &study.settings.data)?;
     if found != study.data_fingerprint {
         return Err(ControllerError::DataChanged {
             study: study.name,
@@ -111,6 +113,11 @@ pub async fn resume(
     }
     store.set_study_state(study.id, StudyState::Running).await?;
     Ok((study.clone(), Some(Opened { store, study, space, _lock: lock })))
+}
+
+/// What a dataset contains; what is found out about it is kept beside the store, where trainers look for it.
+fn fingerprint(store: &Store, data: &Path) -> Result<String, ControllerError> {
+    Ok(OpenOptions::cached(store.artifacts().cache()).open(data)?.fingerprint()?)
 }
 
 /// The latest study that has not ended; when all have, the latest.

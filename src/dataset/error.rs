@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::layout::tau2019::EventProblem;
+use crate::audio::{AudioProblem, StreamError};
 use crate::fs::FileError;
 use crate::seld::csv::CsvError;
 use crate::seld::tree::TreeError;
@@ -12,19 +14,37 @@ pub enum Error {
     /// A file or folder could not be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A label file.
+    /// A label file with a row for each frame.
     #[error(transparent)]
     Labels(#[from] CsvError),
+    /// A label file with a row for each event.
+    #[error("{}:{line}: {problem}", path.display())]
+    Event {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: u64,
+        /// What is wrong there.
+        problem: EventProblem,
+    },
     /// The folder tree.
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// An audio file.
+    /// An audio file that cannot be read.
     #[error("{}: {problem}", path.display())]
-    Wav {
+    Audio {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        problem: WavProblem,
+        problem: AudioProblem,
+    },
+    /// An audio file that is not first-order Ambisonics.
+    #[error("{}: {got} channels where 4 are expected (first-order Ambisonics: W, Y, Z, X)", path.display())]
+    Channels {
+        /// The file.
+        path: PathBuf,
+        /// Channels found.
+        got: u16,
     },
     /// The list of class names.
     #[error("{}:{line}: {problem}", path.display())]
@@ -36,6 +56,14 @@ pub enum Error {
         /// What is wrong there.
         problem: String,
     },
+    /// The file that says which fold is used for what.
+    #[error("{}: {problem}", path.display())]
+    Folds {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Audio without labels.
     #[error("{}: no label file for it, expected {}", audio.display(), labels.display())]
     NoLabels {
@@ -45,21 +73,34 @@ pub enum Error {
         labels: PathBuf,
     },
     /// A folder that belongs to no split.
-    #[error("{}: the folder belongs to no split, name it dev-train-SITE or dev-test-SITE", path.display())]
+    #[error("{}: the folder belongs to no split of the layout {layout}, {expected}", path.display())]
     NoSplit {
         /// The folder.
         path: PathBuf,
+        /// Name of the layout.
+        layout: &'static str,
+        /// How folders and files of the layout are named.
+        expected: &'static str,
     },
     /// No audio at all.
     #[error(
         "{}: no recordings; expected foa_dev/dev-train-SITE/NAME.wav with metadata_dev/dev-train-SITE/NAME.csv, \
-         and the same for dev-test-SITE",
+         and the same for dev-test-SITE, or another of the layouts in docs/datasets.md",
         root.display()
     )]
     Empty {
         /// The dataset's folder.
         root: PathBuf,
     },
+}
+
+impl From<StreamError> for Error {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::File(error) => Self::File(error),
+            StreamError::Content { path, problem } => Self::Audio { path, problem },
+        }
+    }
 }
 
 impl Error {
@@ -70,9 +111,12 @@ impl Error {
             Self::Tree(TreeError::File(error)) => &error.path,
             Self::Tree(TreeError::Twice { second, .. }) => second,
             Self::Labels(CsvError::Row { path, .. })
-            | Self::Wav { path, .. }
+            | Self::Event { path, .. }
+            | Self::Audio { path, .. }
+            | Self::Channels { path, .. }
             | Self::Classes { path, .. }
-            | Self::NoSplit { path } => path,
+            | Self::Folds { path, .. }
+            | Self::NoSplit { path, .. } => path,
             Self::NoLabels { audio, .. } => audio,
             Self::Empty { root } => root,
         }
@@ -82,7 +126,7 @@ impl Error {
     pub fn line(&self) -> Option<u64> {
         match self {
             Self::Labels(error) => error.line(),
-            Self::Classes { line, .. } => Some(*line),
+            Self::Classes { line, .. } | Self::Event { line, .. } => Some(*line),
             _ => None,
         }
     }
@@ -94,62 +138,4 @@ impl Error {
         let place = self.line().map_or_else(|| format!("{path}: "), |line| format!("{path}:{line}: "));
         whole.strip_prefix(&place).map(str::to_owned).unwrap_or(whole)
     }
-}
-
-/// What is wrong with an audio file.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum WavProblem {
-    /// Not first-order Ambisonics.
-    #[error("{got} channels where 4 are expected (first-order Ambisonics: W, Y, Z, X)")]
-    Channels {
-        /// Channels found.
-        got: u16,
-    },
-    /// The file ends early.
-    #[error(
-        "truncated: the header announces {announced} bytes of samples, {present} are there; copy the file again"
-    )]
-    Truncated {
-        /// Bytes of the data chunk by its header.
-        announced: u64,
-        /// Bytes that are there.
-        present: u64,
-    },
-    /// No samples.
-    #[error("there are no samples in it")]
-    Silent,
-    /// A sample that is NaN or infinite.
-    #[error("sample {sample} of channel {channel} is {value}; all must be finite")]
-    NotFinite {
-        /// Position in the recording, from 0.
-        sample: u64,
-        /// Channel, from 0.
-        channel: usize,
-        /// What stands there.
-        value: f32,
-    },
-    /// A sample format that is not read.
-    #[error("{bits} bit {kind} samples are not read; 16, 24 and 32 bit integers and 32 bit floats are")]
-    Format {
-        /// Bits of a sample.
-        bits: u16,
-        /// "integer" or "float".
-        kind: &'static str,
-    },
-    /// The sample rate differs within the dataset.
-    #[error(
-        "sample rate {got} Hz, but {} has {expected} Hz; all recordings of a dataset must have one",
-        first.display()
-    )]
-    SampleRate {
-        /// This file's.
-        got: u32,
-        /// That of the dataset's first recording.
-        expected: u32,
-        /// The dataset's first recording.
-        first: PathBuf,
-    },
-    /// Not a wav file, or a damaged one.
-    #[error("not a readable wav file: {0}")]
-    Damaged(String),
 }

@@ -1,28 +1,37 @@
-//! Class names, and label frames in relation to samples.
+//! Label files, class names, and label frames in relation to samples.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::error::Error;
+use super::layout::tau2019;
 use crate::fs::FileError;
-use crate::seld::event::FRAME_MS;
+use crate::seld::csv;
+use crate::seld::event::{FRAME_MS, FrameEvent};
 
-/// The classes of STARSS22 and STARSS23, by index.
-pub const STARSS_CLASSES: [&str; 13] = [
-    "Female speech, woman speaking",
-    "Male speech, man speaking",
-    "Clapping",
-    "Telephone",
-    "Laughter",
-    "Domestic sounds",
-    "Walk, footsteps",
-    "Door, open or close",
-    "Music",
-    "Musical instrument",
-    "Water tap, faucet",
-    "Bell",
-    "Knock",
-];
+/// How the label files of a layout are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LabelForm {
+    /// A row for each active event in each label frame, as in all data since 2020.
+    Frames,
+    /// A row for each event with onset and offset, as in 2019.
+    Events,
+}
+
+impl LabelForm {
+    /// Reads a label file; goes on after a problem.
+    pub(super) fn read(self, path: &Path, classes: &[String]) -> (Vec<FrameEvent>, Vec<Error>) {
+        match self {
+            Self::Frames => {
+                // With an unusable list of classes every label would be out of range: one problem, not thousands.
+                let limit = if classes.is_empty() { usize::MAX } else { classes.len() };
+                let (events, problems) = csv::read_all(path, Some(limit));
+                (events, problems.into_iter().map(Error::from).collect())
+            }
+            Self::Events => tau2019::read_labels(path, classes),
+        }
+    }
+}
 
 /// Class names by index from a file with one on each line.
 pub(super) fn read_classes(path: &Path) -> Result<Vec<String>, Error> {

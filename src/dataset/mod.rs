@@ -1,4 +1,4 @@
-//! What to read: dataset layouts, splits, class names, labels, samples. Imports `seld` only; no tensors.
+//! What to read: dataset layouts, splits, class names, labels, samples. Imports `audio` and `seld` only; no tensors.
 //!
 //! ```no_run
 //! use at2seld::dataset::{Dataset, Split};
@@ -13,19 +13,26 @@
 
 pub mod augment;
 pub mod check;
+pub mod class_map;
 mod error;
-mod fold;
+mod examine;
+mod fingerprint;
+mod index;
 mod labels;
 pub mod layout;
 mod recording;
 pub mod sampler;
 mod set;
-mod wav;
+mod split;
+pub mod stats;
 
-pub use error::{Error, WavProblem};
-pub use fold::Split;
+pub use class_map::ClassMap;
+pub use error::Error;
+pub use labels::LabelForm;
+pub use layout::Layout;
 pub use recording::Recording;
-pub use set::Dataset;
+pub use set::{Dataset, OpenOptions};
+pub use split::{Selection, Split, UnknownSplit};
 
 /// Channels of a recording: W, Y, Z, X of first-order Ambisonics.
 pub const CHANNELS: usize = 4;

@@ -7,6 +7,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::error::Error;
 use super::recording::Recording;
 
 /// How chunks are chosen.
@@ -49,10 +50,13 @@ pub struct ChunkSampler {
 
 impl ChunkSampler {
     /// For chunks of `chunk` label frames.
-    pub fn new(recordings: &[&Recording], chunk: u32) -> Self {
+    ///
+    /// # Errors
+    /// Labels cannot be read any more.
+    pub fn new(recordings: &[&Recording], chunk: u32) -> Result<Self, Error> {
         let mut activity: BTreeMap<u32, Vec<Span>> = BTreeMap::new();
         for (index, recording) in recordings.iter().enumerate() {
-            let mut rows: Vec<(u32, u32)> = recording.events.iter().map(|e| (e.class, e.frame)).collect();
+            let mut rows: Vec<(u32, u32)> = recording.events()?.iter().map(|e| (e.class, e.frame)).collect();
             rows.sort_unstable();
             rows.dedup();
             for (class, frame) in rows {
@@ -66,7 +70,7 @@ impl ChunkSampler {
             }
         }
         let lengths = recordings.iter().map(|recording| recording.frames).collect();
-        Self { chunk: chunk.max(1), lengths, activity: activity.into_values().collect() }
+        Ok(Self { chunk: chunk.max(1), lengths, activity: activity.into_values().collect() })
     }
 
     /// The chunks of one epoch, in random order. `overlap`, in [0, 1), is the mean share of a chunk that the next
@@ -128,7 +132,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::dataset::Split;
     use crate::rng;
     use crate::seld::doa::Direction;
     use crate::seld::event::FrameEvent;
@@ -137,24 +140,14 @@ mod tests {
     fn recording(frames: u32, active: &[(u32, u32, u32)]) -> Recording {
         let direction = Direction { azimuth_deg: 0.0, elevation_deg: 0.0 };
         let event = |class, frame| FrameEvent { frame, class, source: 0, direction, distance_m: None };
-        Recording {
-            name: "a".into(),
-            audio: "a.wav".into(),
-            labels: "a.csv".into(),
-            split: Split::Train,
-            room: None,
-            samples: u64::from(frames) * 2400,
-            frames,
-            events: active
-                .iter()
-                .flat_map(|&(class, first, n)| (first..first + n).map(move |f| event(class, f)))
-                .collect(),
-        }
+        let events =
+            active.iter().flat_map(|&(class, first, n)| (first..first + n).map(move |f| event(class, f)));
+        Recording::named("a", u64::from(frames) * 2400).with_events(events.collect())
     }
 
     fn draw(recordings: &[Recording], chunk: u32, sampling: Sampling, overlap: f64) -> Vec<Place> {
         let recordings: Vec<&Recording> = recordings.iter().collect();
-        ChunkSampler::new(&recordings, chunk).draw(sampling, overlap, &mut rng::stream(1, &["test"]))
+        ChunkSampler::new(&recordings, chunk).unwrap().draw(sampling, overlap, &mut rng::stream(1, &["test"]))
     }
 
     #[test]

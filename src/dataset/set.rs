@@ -1,193 +1,156 @@
 //! A dataset as training sees it.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
-use super::error::{Error, WavProblem};
-use super::fold::{Split, holdout, room_of};
-use super::labels::frames_in;
-use super::layout::{Entry, starss};
+use super::error::Error;
+use super::examine::{Examined, Shared, examine};
+use super::fingerprint;
+use super::index::{Index, Known};
+use super::layout::{self, Layout};
 use super::recording::Recording;
-use super::wav::Wav;
-use crate::fs::FileError;
-use crate::seld::csv;
-
-/// Datasets up to this many bytes of audio are hashed whole; larger ones at the ends of each file.
-const HASH_WHOLE_BELOW: u64 = 2 << 30;
-/// Bytes hashed at each end of a file of a larger dataset.
-const HASH_ENDS: u64 = 64 << 10;
+use super::split::{Selection, Split, holdout};
 
 /// Labelled recordings with one sample rate and one list of classes.
 #[derive(Debug, Clone)]
 pub struct Dataset {
     /// Its folder.
     pub root: PathBuf,
+    /// Its layout.
+    pub layout: Layout,
     /// Class names by index.
     pub classes: Vec<String>,
-    /// Samples per second of all recordings.
+    /// Samples per second that recordings are read at, in Hz.
     pub sample_rate: u32,
     /// All recordings, sorted by name.
     pub recordings: Vec<Recording>,
-    digest: String,
+    /// One a recording.
+    known: Vec<Known>,
+    cache: Option<PathBuf>,
+    fingerprint: OnceLock<String>,
 }
 
-impl Dataset {
-    /// Opens a folder in the layout of [`starss`]: reads all headers and labels, checks them, and hashes the
-    /// content.
+/// How to open a dataset.
+#[derive(Debug, Clone, Default)]
+pub struct OpenOptions {
+    /// The layout, where it is not to be detected.
+    pub layout: Option<Layout>,
+    /// The folder that keeps what was found out about datasets, in `datasets/`; without it all is found out anew.
+    pub cache: Option<PathBuf>,
+}
+
+impl OpenOptions {
+    /// With this cache folder.
+    pub fn cached(cache: impl Into<PathBuf>) -> Self {
+        Self { layout: None, cache: Some(cache.into()) }
+    }
+
+    /// Opens a dataset: reads the headers and labels of what is new or was changed since it was last opened with
+    /// this cache folder, and checks them. Samples are not looked at; `data check` does that.
     ///
     /// # Errors
-    /// The first problem that would break training. Samples are not looked at; `data check` does that.
-    pub fn open(root: &Path) -> Result<Self, Error> {
-        let listing = starss::list(root)?;
+    /// The first problem that would break training.
+    pub fn open(self, root: &Path) -> Result<Dataset, Error> {
+        let listing = layout::list(root, self.layout)?;
         if let Some(error) = listing.errors.into_iter().next() {
             return Err(error);
         }
-        let classes = listing.classes;
-        let examined: Vec<Examined> =
-            listing.entries.into_par_iter().map(|entry| examine(entry, classes.len())).collect();
-        let mut rate = RateCheck::default();
+        let (layout, classes) = (listing.layout, listing.classes);
+        let mut index = Index::read(self.cache.as_deref(), root, layout, &classes);
+        let shared =
+            Shared { label_form: listing.label_form, classes: Arc::from(classes.as_slice()), index: &index };
+        // In order, so that of several errors always the same one is told.
+        let examined: Vec<Result<Examined, Error>> =
+            listing.entries.into_par_iter().map(|entry| examine(entry, &shared)).collect();
         let mut recordings = Vec::with_capacity(examined.len());
-        for Examined { recording, sample_rate, errors, .. } in examined {
-            let errors = errors.into_iter().chain(rate.check(&recording.audio, sample_rate));
-            if let Some(error) = errors.into_iter().next() {
-                return Err(error);
-            }
-            recordings.push(recording);
+        let mut known = Vec::with_capacity(examined.len());
+        let mut news = false;
+        for examined in examined {
+            let examined = examined?;
+            news |= !examined.indexed;
+            recordings.push(examined.recording);
+            known.push(examined.known);
         }
-        let digest = digest(&classes, &recordings)?;
-        let sample_rate = rate.first.map_or(0, |(rate, _)| rate);
-        Ok(Self { root: root.to_owned(), classes, sample_rate, recordings, digest })
+        if news {
+            index.write(recordings.iter().map(|recording: &Recording| recording.audio.as_path()).zip(&known));
+        }
+        let sample_rate = common_sample_rate(recordings.iter().map(Recording::native_sample_rate));
+        let fingerprint = OnceLock::new();
+        let root = root.to_owned();
+        let mut dataset =
+            Dataset { root, layout, classes, sample_rate, recordings, known, cache: self.cache, fingerprint };
+        dataset.set_sample_rate(sample_rate);
+        Ok(dataset)
+    }
+}
+
+/// The rate that most recordings have; of several the higher.
+pub(super) fn common_sample_rate(rates: impl Iterator<Item = u32>) -> u32 {
+    let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+    rates.for_each(|rate| *counts.entry(rate).or_default() += 1);
+    counts.into_iter().max_by_key(|&(rate, count)| (count, rate)).map_or(0, |(rate, _)| rate)
+}
+
+impl Dataset {
+    /// Opens a folder in the layout that it looks like, without a cache folder: see [`OpenOptions::open`].
+    ///
+    /// # Errors
+    /// The first problem that would break training.
+    pub fn open(root: &Path) -> Result<Self, Error> {
+        OpenOptions::default().open(root)
     }
 
-    /// What the dataset contains, as hexadecimal SHA-256 over class names, recording names, splits, labels and
-    /// audio (whole below 2 GiB, else length and both ends of each file) at the time it was opened. The folder's
-    /// own place is no part of it.
-    pub fn fingerprint(&self) -> String {
-        self.digest.clone()
+    /// Lets recordings be read at this rate, in Hz; those that have another are resampled as they are read. Without
+    /// this it is the rate that most recordings have.
+    pub fn set_sample_rate(&mut self, sample_rate: u32) {
+        self.sample_rate = sample_rate;
+        self.recordings.iter_mut().for_each(|recording| recording.set_sample_rate(sample_rate));
+    }
+
+    /// What the dataset contains, as hexadecimal SHA-256 over class names, recording names, splits, labels and audio.
+    /// Where its folder lies is no part of it. The files are read for it once: the index in the cache folder keeps
+    /// what they hash to as long as they are not changed.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn fingerprint(&self) -> Result<String, Error> {
+        if let Some(known) = self.fingerprint.get() {
+            return Ok(known.clone());
+        }
+        let index = || Index::read(self.cache.as_deref(), &self.root, self.layout, &self.classes);
+        let digests = fingerprint::digests(&self.recordings, &self.known, index)?;
+        let fingerprint = fingerprint::combine(&self.classes, &self.recordings, &digests);
+        Ok(self.fingerprint.get_or_init(|| fingerprint).clone())
     }
 
     /// The recordings of a split, by name.
     pub fn split(&self, split: Split) -> Vec<&Recording> {
-        self.recordings.iter().filter(|recording| recording.split == split).collect()
+        self.select(Selection::Split(split))
     }
 
-    /// The training split as (fit, validation). Whole rooms are held out for validation, about `fraction` of the
-    /// length, always the same ones for the same names; where fewer than two rooms are named, single recordings.
-    /// Each side has at least one, unless there is only one recording in all: then there is no validation.
+    /// The recordings of a split or fold, by name.
+    pub fn select(&self, selection: Selection) -> Vec<&Recording> {
+        self.recordings.iter().filter(|recording| selection.contains(recording)).collect()
+    }
+
+    /// What training may see, by name: the training split and, where there is one, the validation split.
+    pub fn training(&self) -> Vec<&Recording> {
+        let seen = |split| matches!(split, Split::Train | Split::Validation);
+        self.recordings.iter().filter(|recording| seen(recording.split)).collect()
+    }
+
+    /// What training may see as (fit, validation): the splits of these names, where there is one for validation.
+    /// Otherwise whole rooms of the training split are held out for validation, about `fraction` of the length,
+    /// always the same ones for the same names; where fewer than two rooms are named, single recordings. Each side
+    /// has at least one, unless there is only one recording in all: then there is no validation.
     pub fn holdout(&self, fraction: f64) -> (Vec<&Recording>, Vec<&Recording>) {
-        holdout(&self.split(Split::Train), fraction)
-    }
-}
-
-/// A recording and what is wrong with it.
-pub(super) struct Examined {
-    pub(super) recording: Recording,
-    /// From the wav header, where it can be read.
-    pub(super) sample_rate: Option<u32>,
-    pub(super) errors: Vec<Error>,
-    /// Label rows after the end of the audio.
-    pub(super) late_rows: usize,
-}
-
-/// Reads header and labels.
-pub(super) fn examine(entry: Entry, classes: usize) -> Examined {
-    let Entry { name, audio, labels, split } = entry;
-    let mut errors = Vec::new();
-    let header = Wav::open(&audio).map(|wav| (wav.samples, wav.sample_rate));
-    let header = header.map_err(|error| errors.push(error)).ok();
-    let mut events = Vec::new();
-    if labels.is_file() {
-        let (rows, problems) = csv::read_all(&labels, Some(classes));
-        events = rows;
-        errors.extend(problems.into_iter().map(Error::from));
-    } else {
-        errors.push(Error::NoLabels { audio: audio.clone(), labels: labels.clone() });
-    }
-    let (samples, sample_rate) = header.unwrap_or((0, 0));
-    let frames = frames_in(samples, sample_rate);
-    let mut late_rows = 0;
-    if header.is_some() {
-        let rows = events.len();
-        events.retain(|event| event.frame < frames);
-        late_rows = rows - events.len();
-    }
-    let room = room_of(&name);
-    let recording = Recording { name, audio, labels, split, room, samples, frames, events };
-    Examined { recording, sample_rate: header.map(|(_, rate)| rate), errors, late_rows }
-}
-
-/// Compares sample rates with the first one seen.
-#[derive(Default)]
-pub(super) struct RateCheck {
-    pub(super) first: Option<(u32, PathBuf)>,
-}
-
-impl RateCheck {
-    pub(super) fn check(&mut self, audio: &Path, sample_rate: Option<u32>) -> Option<Error> {
-        let got = sample_rate?;
-        let (expected, first) = self.first.get_or_insert_with(|| (got, audio.to_owned())).clone();
-        let problem = WavProblem::SampleRate { got, expected, first };
-        (got != expected).then(|| Error::Wav { path: audio.to_owned(), problem })
-    }
-}
-
-fn digest(classes: &[String], recordings: &[Recording]) -> Result<String, Error> {
-    let size = |recording: &Recording| {
-        std::fs::metadata(&recording.audio).map_err(FileError::at("read", &recording.audio)).map(|m| m.len())
-    };
-    let total: u64 = recordings.iter().map(size).sum::<Result<u64, _>>()?;
-    let whole = total < HASH_WHOLE_BELOW;
-    let parts: Vec<[u8; 32]> =
-        recordings.par_iter().map(|recording| digest_one(recording, whole)).collect::<Result<_, _>>()?;
-    let mut hash = Sha256::new();
-    hash.update((classes.len() as u64).to_le_bytes());
-    for class in classes {
-        framed(&mut hash, class.as_bytes());
-    }
-    parts.iter().for_each(|part| hash.update(part));
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-fn digest_one(recording: &Recording, whole: bool) -> Result<[u8; 32], FileError> {
-    let mut hash = Sha256::new();
-    framed(&mut hash, recording.name.as_bytes());
-    framed(&mut hash, recording.split.name().as_bytes());
-    let labels = std::fs::read(&recording.labels).map_err(FileError::at("read", &recording.labels))?;
-    framed(&mut hash, &labels);
-    hash_audio(&mut hash, &recording.audio, whole).map_err(FileError::at("read", &recording.audio))?;
-    Ok(hash.finalize().into())
-}
-
-fn hash_audio(hash: &mut Sha256, path: &Path, whole: bool) -> std::io::Result<()> {
-    let mut file = File::open(path)?;
-    let size = file.metadata()?.len();
-    hash.update(size.to_le_bytes());
-    if whole || size <= 2 * HASH_ENDS {
-        return hash_from(hash, &mut file, u64::MAX);
-    }
-    hash_from(hash, &mut file, HASH_ENDS)?;
-    file.seek(SeekFrom::End(-(HASH_ENDS as i64)))?;
-    hash_from(hash, &mut file, HASH_ENDS)
-}
-
-fn hash_from(hash: &mut Sha256, file: &mut File, limit: u64) -> std::io::Result<()> {
-    let mut buffer = vec![0; 256 << 10];
-    let mut rest = file.take(limit);
-    loop {
-        let count = rest.read(&mut buffer)?;
-        if count == 0 {
-            return Ok(());
+        let published = self.split(Split::Validation);
+        match published.is_empty() {
+            true => holdout(&self.split(Split::Train), fraction),
+            false => (self.split(Split::Train), published),
         }
-        hash.update(&buffer[..count]);
     }
-}
-
-/// Length first, so that neighbours cannot run into one another.
-fn framed(hash: &mut Sha256, bytes: &[u8]) {
-    hash.update((bytes.len() as u64).to_le_bytes());
-    hash.update(bytes);
 }

@@ -1,3 +1,4 @@
-//! Rows to tables. Pure: nothing here reads a store or a file.
+//! Rows to tables and pictures. Nothing here reads a store or a dataset.
 
+pub mod dataset;
 pub mod table;

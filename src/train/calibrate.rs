@@ -1,7 +1,6 @@
 //! Thresholds by class, chosen on held-out recordings.
 
 use super::score::Scorer;
-use crate::dataset::Recording;
 use crate::model::decode::{DEFAULT_MERGE_DEG, DEFAULT_THRESHOLD, Decoding, Prediction};
 use crate::seld::event::FrameEvent;
 use crate::seld::metric::Average;
@@ -25,9 +24,9 @@ impl Calibration {
         Self { classes, candidates }
     }
 
-    /// Adds the prediction of a recording. Candidates between which no event appears or disappears are scored
+    /// Adds the prediction of a recording of `frames` label frames with these labels. Candidates between which no event appears or disappears are scored
     /// once.
-    pub fn add(&mut self, recording: &Recording, prediction: &Prediction) {
+    pub fn add(&mut self, labels: &[FrameEvent], frames: u32, prediction: &Prediction) {
         let mut last: Option<(Vec<FrameEvent>, Scorer)> = None;
         for (threshold, scorer) in &mut self.candidates {
             let uniform = vec![*threshold as f32; self.classes];
@@ -36,7 +35,7 @@ impl Calibration {
                 Some((same, scored)) if same == events => scored,
                 _ => {
                     let mut scored = Scorer::validation(self.classes);
-                    scored.add(recording, &events);
+                    scored.add(labels, frames, &events);
                     scored
                 }
             };
@@ -68,7 +67,6 @@ impl Calibration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::Split;
     use crate::seld::doa::Direction;
 
     #[test]
@@ -85,16 +83,6 @@ mod tests {
         let frames = 30;
         let events: Vec<FrameEvent> =
             (0..10).map(|f| event(f, 0)).chain((20..30).map(|f| event(f, 1))).collect();
-        let recording = Recording {
-            name: "fold3_room1_mix001".into(),
-            audio: "a.wav".into(),
-            labels: "a.csv".into(),
-            split: Split::Train,
-            room: None,
-            samples: 0,
-            frames,
-            events,
-        };
         let heard = |frame: u32| match frame {
             0..10 => [0.32, 0.0, 0.0],
             10..20 => [0.12, 0.0, 0.0],
@@ -108,7 +96,7 @@ mod tests {
         };
         let names = ["a", "b", "c"].map(String::from);
         let mut calibration = Calibration::new(3);
-        calibration.add(&recording, &prediction);
+        calibration.add(&events, frames, &prediction);
         let decoding = calibration.decoding(&names);
         // 0.15 to 0.3 are equally good for class 0.
         assert_eq!(names.map(|name| decoding.thresholds[&name]), [0.3, 0.5, 0.5]);

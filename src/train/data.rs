@@ -68,15 +68,19 @@ pub(super) struct Batch {
 
 impl<'a> Side<'a> {
     /// `recordings`: each with its position in the cache of the tagger's output.
-    pub(super) fn new(recordings: Vec<(&'a Recording, usize)>, shape: Shape) -> Self {
+    ///
+    /// # Errors
+    /// Labels cannot be read any more.
+    pub(super) fn new(recordings: Vec<(&'a Recording, usize)>, shape: Shape) -> Result<Self, dataset::Error> {
         let all: Vec<&Recording> = recordings.iter().map(|(recording, _)| *recording).collect();
-        let sampler = ChunkSampler::new(&all, shape.frames);
-        let source = |(recording, cached): (&'a Recording, usize)| {
-            let mut events = recording.events.clone();
+        let sampler = ChunkSampler::new(&all, shape.frames)?;
+        let source = |(recording, cached): (&'a Recording, usize)| -> Result<Source<'a>, dataset::Error> {
+            let mut events = recording.events()?.to_vec();
             events.sort_by_key(|event| event.frame);
-            Source { recording, cached, events }
+            Ok(Source { recording, cached, events })
         };
-        Self { recordings: recordings.into_iter().map(source).collect(), sampler, shape }
+        let recordings = recordings.into_iter().map(source).collect::<Result<_, _>>()?;
+        Ok(Self { recordings, sampler, shape })
     }
 
     /// The chunks of one epoch of training in random order, with their variations.
@@ -162,7 +166,9 @@ impl<'a> Side<'a> {
                 }
                 Some((Place { recording, first_frame }, rotation)) => {
                     let start = first_frame as usize * self.shape.samples_per_frame;
-                    waveform.extend(self.recordings[recording].recording.read(start as u64, samples)?);
+                    let from = waveform.len();
+                    waveform.resize(from + dataset::CHANNELS * samples, 0.0);
+                    self.recordings[recording].recording.read_into(start as u64, &mut waveform[from..])?;
                     rotation
                 }
             };
@@ -238,7 +244,6 @@ impl Chunk {
 mod tests {
     use super::*;
     use crate::audio;
-    use crate::dataset::Split;
     use crate::dataset::augment::{AugmentConfig, RotationKind};
 
     const RATE: usize = 24_000;
@@ -258,16 +263,7 @@ mod tests {
         let audio = folder.join(name).with_extension("wav");
         audio::write_wav(&audio, RATE as u32, &channels).unwrap();
         let event = |frame| FrameEvent { frame, class: begin, source: 0, direction, distance_m: None };
-        Recording {
-            name: name.into(),
-            labels: audio.with_extension("csv"),
-            audio,
-            split: Split::Train,
-            room: None,
-            samples: 2 * RATE as u64,
-            frames: 20,
-            events: (begin * 10..begin * 10 + 10).map(event).collect(),
-        }
+        Recording::of_file(&audio).with_events((begin * 10..begin * 10 + 10).map(event).collect())
     }
 
     fn shape(tracks: usize) -> Shape {
@@ -286,7 +282,7 @@ mod tests {
         let direction = |azimuth_deg, elevation_deg| Direction { azimuth_deg, elevation_deg };
         let first = recording(folder.path(), "first", 0, direction(30.0, 20.0));
         let second = recording(folder.path(), "second", 1, direction(-120.0, -50.0));
-        let side = Side::new(vec![(&first, 0), (&second, 1)], shape(1));
+        let side = Side::new(vec![(&first, 0), (&second, 1)], shape(1)).unwrap();
         let chunks = side.draw(&always_mixed(), 3, 1);
         assert!(chunks.iter().any(|chunk| chunk.partner.is_some()));
         for chunk in chunks.iter().filter(|chunk| chunk.partner.is_some()) {
@@ -313,7 +309,7 @@ mod tests {
         let both: Vec<Recording> =
             ["a", "b"].iter().map(|name| recording(folder.path(), name, 1, direction)).collect();
         let mixed = |tracks| {
-            let side = Side::new(both.iter().zip(0..).collect(), shape(tracks));
+            let side = Side::new(both.iter().zip(0..).collect(), shape(tracks)).unwrap();
             (1..9).any(|epoch| side.draw(&always_mixed(), 3, epoch).iter().any(|c| c.partner.is_some()))
         };
         assert!(!mixed(1));

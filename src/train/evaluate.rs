@@ -3,7 +3,7 @@
 use tch::Device;
 
 use super::score::Scorer;
-use crate::dataset::{self, Dataset, Split};
+use crate::dataset::{self, ClassMap, Dataset, Selection};
 use crate::model::decode::DEFAULT_MERGE_DEG;
 use crate::model::predict::predict;
 use crate::model::saved::{self, SavedModel};
@@ -22,7 +22,7 @@ pub enum Thresholds {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Evaluation {
     /// Which recordings.
-    pub split: Split,
+    pub split: Selection,
     /// The metric.
     pub metric: Metric,
     /// Its settings; label frames are 100 ms.
@@ -45,20 +45,17 @@ pub enum Error {
     #[error(transparent)]
     Dataset(#[from] dataset::Error),
     /// Model and dataset do not speak of the same classes.
-    #[error("the model knows the classes [{}], the dataset has [{}]", model.join(", "), dataset.join(", "))]
+    #[error(
+        "the model knows the classes [{}], the dataset has [{}]; a class map says which are the same{}",
+        model.join(", "), dataset.join(", "), map.map(|map| format!(": {map}")).unwrap_or_default()
+    )]
     Classes {
         /// The model's.
         model: Vec<String>,
         /// The dataset's.
         dataset: Vec<String>,
-    },
-    /// Model and dataset have different sample rates.
-    #[error("the model takes {model} Hz, the dataset has {dataset} Hz")]
-    SampleRate {
-        /// The model's.
-        model: u32,
-        /// The dataset's.
-        dataset: u32,
+        /// The built-in map between them.
+        map: Option<&'static str>,
     },
     /// The metric needs what models do not predict.
     #[error("{} scores distances, and the model predicts none: score it with dcase2023", metric.name())]
@@ -66,9 +63,14 @@ pub enum Error {
         /// The metric.
         metric: Metric,
     },
+    /// Labels in the classes of the data cannot tell a model's tracks which of its own classes are active.
+    #[error(
+        "known activity and a class map cannot be combined: labels are in other classes than the model's"
+    )]
+    KnownActivity,
     /// The split is empty.
     #[error("the dataset has no recordings in split {0}")]
-    Empty(Split),
+    Empty(Selection),
     /// libtorch refused.
     #[error("cannot run the network on {recording}: {source}")]
     Torch {
@@ -79,24 +81,29 @@ pub enum Error {
     },
 }
 
-/// Scores of a model on a split. `done` is called after every recording with how many are done, of how many.
+/// Scores of a model on a split, at the model's sample rate; in the classes of `map` where there is one, else in the
+/// model's, which must be the dataset's. `done` is called after every recording with how many are done, of how many.
 pub fn evaluate(
     model: &SavedModel,
-    dataset: &Dataset,
+    dataset: &mut Dataset,
     evaluation: &Evaluation,
+    map: Option<&ClassMap>,
     device: Device,
     done: &dyn Fn(usize, usize),
 ) -> Result<Scores, Error> {
     if evaluation.metric.has_distances() {
         return Err(Error::NoDistance { metric: evaluation.metric });
     }
-    if model.classes != dataset.classes {
-        return Err(Error::Classes { model: model.classes.clone(), dataset: dataset.classes.clone() });
+    if map.is_none() && model.classes != dataset.classes {
+        let (model, dataset) = (model.classes.clone(), dataset.classes.clone());
+        let map = ClassMap::name_for(&model, &dataset);
+        return Err(Error::Classes { model, dataset, map });
     }
-    if model.origin.sample_rate != dataset.sample_rate {
-        return Err(Error::SampleRate { model: model.origin.sample_rate, dataset: dataset.sample_rate });
+    if map.is_some() && evaluation.oracle_activity {
+        return Err(Error::KnownActivity);
     }
-    let recordings = dataset.split(evaluation.split);
+    dataset.set_sample_rate(model.origin.sample_rate);
+    let recordings = dataset.select(evaluation.split);
     if recordings.is_empty() {
         return Err(Error::Empty(evaluation.split));
     }
@@ -106,16 +113,21 @@ pub fn evaluate(
         Thresholds::Fixed(threshold) => (vec![threshold as f32; model.classes.len()], DEFAULT_MERGE_DEG),
     };
     let window_s = model.architecture.train.chunk_s;
-    let mut scorer = Scorer::new(evaluation.metric, model.classes.len(), evaluation.options);
+    let classes = map.map_or(model.classes.len(), |map| map.classes.len());
+    let mut scorer = Scorer::new(evaluation.metric, classes, evaluation.options);
     for (index, recording) in recordings.iter().enumerate() {
         let waveform = recording.read(0, recording.samples as usize)?;
         let prediction = predict(&detector, &waveform, window_s, device)
             .map_err(|source| Error::Torch { recording: recording.name.clone(), source })?;
+        let labels = recording.read_events()?;
         let events = match evaluation.oracle_activity {
-            true => prediction.events_with_known_activity(&recording.events),
+            true => prediction.events_with_known_activity(&labels),
             false => prediction.events(&thresholds, merge_deg),
         };
-        scorer.add(recording, &events);
+        match map {
+            Some(map) => scorer.add(&map.labels(&labels), recording.frames, &map.predictions(&events)),
+            None => scorer.add(&labels, recording.frames, &events),
+        }
         done(index + 1, recordings.len());
     }
     Ok(scorer.scores(evaluation.average))

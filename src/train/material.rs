@@ -8,7 +8,7 @@ use super::Error;
 use super::data::{Shape, Side};
 use super::trial::TrialSpec;
 use crate::backbone::{self, PriorCache, PriorKey};
-use crate::dataset::{Dataset, Recording, Split};
+use crate::dataset::{Dataset, OpenOptions, Recording};
 use crate::fs;
 use crate::model::arch::Architecture;
 use crate::model::prior::{self, Prior};
@@ -25,8 +25,8 @@ impl Material {
     /// Opens the dataset and computes the tagger's output for every training recording, or finds it in the cache.
     /// Also returns the tagger at the level that suits the dataset.
     pub(super) fn open(spec: &TrialSpec, device: Device) -> Result<(Self, Prior), Error> {
-        let dataset = Dataset::open(&spec.data)?;
-        let fingerprint = dataset.fingerprint();
+        let dataset = OpenOptions::cached(&spec.cache).open(&spec.data)?;
+        let fingerprint = dataset.fingerprint()?;
         let gain = gain(&dataset, &fingerprint, &spec.cache)?;
         let config = &spec.architecture.backbone;
         let tagger = backbone::load(&config.name, config.weights.as_deref(), device)?;
@@ -38,7 +38,7 @@ impl Material {
             data: fingerprint.clone(),
         };
         let prior = Prior::new(tagger, dataset.sample_rate, gain, device)?;
-        let recordings = dataset.split(Split::Train);
+        let recordings = dataset.training();
         let names: Vec<String> = recordings.iter().map(|r| r.name.clone()).collect();
         let compute = |index: usize| -> Result<tch::Tensor, Error> {
             let omni = recordings[index].read_channel0()?;
@@ -49,14 +49,17 @@ impl Material {
     }
 
     /// The two sides of the validation split.
-    pub(super) fn sides(&self, validation: f64, shape: Shape) -> (Side<'_>, Side<'_>) {
-        let all = self.dataset.split(Split::Train);
+    ///
+    /// # Errors
+    /// Labels cannot be read any more.
+    pub(super) fn sides(&self, validation: f64, shape: Shape) -> Result<(Side<'_>, Side<'_>), Error> {
+        let all = self.dataset.training();
         let (fit, held_out) = self.dataset.holdout(validation);
         let positions = |side: Vec<&Recording>| -> Vec<usize> {
             side.iter().filter_map(|r| all.iter().position(|other| other.name == r.name)).collect()
         };
         let side = |indices: Vec<usize>| Side::new(indices.into_iter().map(|i| (all[i], i)).collect(), shape);
-        (side(positions(fit)), side(positions(held_out)))
+        Ok((side(positions(fit))?, side(positions(held_out))?))
     }
 
     /// Sizes of this dataset's chunks.
@@ -81,7 +84,7 @@ fn gain(dataset: &Dataset, fingerprint: &str, cache: &Path) -> Result<f64, Error
         Some(peaks) => peaks,
         None => {
             let peak = |r: &&Recording| Ok(r.read_channel0()?.iter().fold(0f32, |peak, x| peak.max(x.abs())));
-            let peaks = dataset.split(Split::Train).iter().map(peak).collect::<Result<Vec<f32>, Error>>()?;
+            let peaks = dataset.training().iter().map(peak).collect::<Result<Vec<f32>, Error>>()?;
             fs::write_json(&path, &peaks)?;
             peaks
         }

@@ -37,7 +37,7 @@ pub fn run(spec: &TrialSpec, progress: &mut dyn Progress) -> Result<Outcome, Err
     std::fs::create_dir_all(&spec.folder).map_err(fs::FileError::at("create folder", &spec.folder))?;
     let (material, prior) = Material::open(spec, device)?;
     let shape = material.shape(&spec.architecture, &prior, device);
-    let (fit, held_out) = material.sides(spec.validation, shape);
+    let (fit, held_out) = material.sides(spec.validation, shape)?;
     // Initial weights come from libtorch's generator.
     tch::manual_seed(rng::derive(spec.seed, &["weights"]) as i64);
     let vs = VarStore::new(device);
@@ -186,12 +186,17 @@ impl Trainer<'_> {
         let thresholds = vec![DEFAULT_THRESHOLD as f32; classes];
         let mut scorer = Scorer::validation(classes);
         let loss = self.predict_held_out(|recording, prediction| {
-            scorer.add(recording, &prediction.events(&thresholds, DEFAULT_MERGE_DEG));
+            let events = prediction.events(&thresholds, DEFAULT_MERGE_DEG);
+            scorer.add(recording.events()?, recording.frames, &events);
+            Ok(())
         })?;
         Ok((loss, ValidationScores::from(&scorer.scores(Average::Macro))))
     }
 
-    fn predict_held_out(&self, predicted: impl FnMut(&Recording, Prediction)) -> Result<f64, Error> {
+    fn predict_held_out(
+        &self,
+        predicted: impl FnMut(&Recording, Prediction) -> Result<(), Error>,
+    ) -> Result<f64, Error> {
         let batch = self.arch.train.batch;
         let (held_out, cache) = (&self.held_out, &self.material.cache);
         validate::run(&self.detector, &self.arch.loss, held_out, cache, batch, predicted)
@@ -202,7 +207,10 @@ impl Trainer<'_> {
         detector::load_variables(&mut self.vs, &self.best).map_err(|e| Error::Bug(e.to_string()))?;
         let classes = &self.material.dataset.classes;
         let mut calibration = Calibration::new(classes.len());
-        self.predict_held_out(|recording, prediction| calibration.add(recording, &prediction))?;
+        self.predict_held_out(|recording, prediction| {
+            calibration.add(recording.events()?, recording.frames, &prediction);
+            Ok(())
+        })?;
         let best = self.state.best;
         let validation = [
             ("seld", best.seld),

@@ -1,6 +1,5 @@
 //! Predictions against labels, kept up recording by recording.
 
-use crate::dataset::Recording;
 use crate::seld::event::FrameEvent;
 use crate::seld::metric::{Average, Metric, Options, Scores, Tally, VALIDATION_METRIC};
 
@@ -23,10 +22,10 @@ impl Scorer {
         Self::new(VALIDATION_METRIC, classes, Options::official(VALIDATION_METRIC))
     }
 
-    /// Adds the events predicted for a recording.
-    pub fn add(&mut self, recording: &Recording, predicted: &[FrameEvent]) {
-        let frames = self.metric.scored_frames(&recording.events, recording.frames as usize);
-        self.tally.add_recording(&recording.events, predicted, frames);
+    /// Adds the events predicted for a recording of `frames` label frames with these labels.
+    pub fn add(&mut self, labels: &[FrameEvent], frames: u32, predicted: &[FrameEvent]) {
+        let scored = self.metric.scored_frames(labels, frames as usize);
+        self.tally.add_recording(labels, predicted, scored);
     }
 
     /// Adds what another scorer of the same kind has seen.

@@ -19,7 +19,7 @@ pub(super) fn run(
     side: &Side,
     prior: &PriorCache,
     batch: usize,
-    mut predicted: impl FnMut(&Recording, Prediction),
+    mut predicted: impl FnMut(&Recording, Prediction) -> Result<(), Error>,
 ) -> Result<f64, Error> {
     let _guard = tch::no_grad_guard();
     let chunks = side.cover();
@@ -28,7 +28,7 @@ pub(super) fn run(
         let frames = recordings[source].frames as usize;
         prediction.activity.truncate(frames * prediction.tracks * prediction.classes);
         prediction.direction.truncate(frames * prediction.tracks * 3);
-        predicted(recordings[source], prediction);
+        predicted(recordings[source], prediction)
     };
     let mut current: Option<(usize, Prediction)> = None;
     let mut total = 0.0;
@@ -45,7 +45,7 @@ pub(super) fn run(
                 Some((source, prediction)) if source == chunk.source() => (source, prediction),
                 done => {
                     if let Some((source, prediction)) = done {
-                        finish(source, prediction);
+                        finish(source, prediction)?;
                     }
                     let nothing = Prediction { tracks, classes, activity: vec![], direction: vec![] };
                     (chunk.source(), nothing)
@@ -57,7 +57,7 @@ pub(super) fn run(
         }
     }
     if let Some((source, prediction)) = current {
-        finish(source, prediction);
+        finish(source, prediction)?;
     }
     Ok(total / chunks.len().max(1) as f64)
 }

@@ -22,22 +22,24 @@ const ARCHITECTURE: &str = r#"{
 }"#;
 
 /// A folder that a command runs in, with all the files that it may need.
-struct Place(tempfile::TempDir);
+pub struct Place(tempfile::TempDir);
 
 impl Place {
-    fn new() -> Self {
+    /// An empty folder with an architecture and a search space.
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("arch.json"), ARCHITECTURE).unwrap();
         std::fs::write(folder.path().join("space.json"), tiny::SPACE).unwrap();
         Self(folder)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// A path in it.
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// Runs the program; `{data}` is the good dataset, `{model}` a model trained on it.
-    fn run(&self, arguments: &str) -> Output {
+    pub fn run(&self, arguments: &str) -> Output {
         self.run_after(&[], arguments)
     }
 
@@ -248,7 +250,19 @@ fn weights_of_another_network() {
 fn other_classes() {
     let place = Place::new();
     std::fs::write(tiny::copy(&place.path("bad")).join("classes.txt"), "bell\nbird\n").unwrap();
-    place.refuses("eval {model} --data bad", 2, &["[hiss, tone]", "[bell, bird]"]);
+    place.refuses("eval {model} --data bad", 2, &["[hiss, tone]", "[bell, bird]", "class map"]);
+    let map = "eval {model} --data bad --class-map";
+    place.refuses(&format!("{map} none"), 2, &["no class map \"none\"", "starss-to-tau2019"]);
+    place.refuses(&format!("{map} same-names"), 2, &["no class of the model has a counterpart"]);
+    std::fs::write(place.path("map.toml"), "from = 'a'\nto = 'b'\n[classes]\nhiss = 'horn'\n").unwrap();
+    place.refuses(
+        &format!("{map} map.toml"),
+        2,
+        &["map.toml", "the dataset knows no class \"horn\"; it has bell, bird"],
+    );
+    std::fs::write(place.path("map.toml"), "from = 'a'\nto = 'b'\n[classes]\nhiss = 'bell'\n").unwrap();
+    let oracle = format!("{map} map.toml --oracle-activity");
+    place.refuses(&oracle, 2, &["known activity and a class map cannot be combined"]);
 }
 
 #[test]

@@ -7,3 +7,4 @@ mod processes;
 mod resume;
 mod site;
 mod tiny;
+mod transfer;

@@ -1,4 +1,5 @@
-//! Splits: train, test, and the part of train that is held out for validation.
+//! Splits: train, validation, test and evaluation, folds, and the part of train that is held out where no
+//! validation split is published.
 
 use std::collections::BTreeMap;
 
@@ -8,23 +9,32 @@ use super::recording::Recording;
 
 /// What a recording may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 pub enum Split {
-    /// Training and validation.
+    /// Training; and validation where there is no split for it.
+    #[serde(rename = "train")]
     Train,
-    /// Only the final test.
+    /// Validation: what training chooses its best epoch and its thresholds by.
+    #[serde(rename = "val")]
+    Validation,
+    /// The test of the development set, which training never sees.
+    #[serde(rename = "test")]
     Test,
+    /// The evaluation set of a challenge, where its labels were published.
+    #[serde(rename = "eval")]
+    Evaluation,
 }
 
 impl Split {
-    /// Both, in the order they are listed in.
-    pub const ALL: [Self; 2] = [Self::Train, Self::Test];
+    /// All, in the order they are listed in.
+    pub const ALL: [Self; 4] = [Self::Train, Self::Validation, Self::Test, Self::Evaluation];
 
     /// Its name in files and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
+            Self::Validation => "val",
             Self::Test => "test",
+            Self::Evaluation => "eval",
         }
     }
 }
@@ -35,29 +45,70 @@ impl std::fmt::Display for Split {
     }
 }
 
+/// Some of the recordings of a dataset, by name: a split, a fold, or all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selection {
+    /// A split.
+    Split(Split),
+    /// A fold, whatever it is used for.
+    Fold(u32),
+    /// Everything.
+    All,
+}
+
+impl Selection {
+    /// Whether a recording belongs to it.
+    pub fn contains(self, recording: &Recording) -> bool {
+        match self {
+            Self::Split(split) => recording.split == split,
+            Self::Fold(fold) => recording.fold == Some(fold),
+            Self::All => true,
+        }
+    }
+}
+
+impl std::fmt::Display for Selection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Split(split) => split.fmt(f),
+            Self::Fold(fold) => write!(f, "fold{fold}"),
+            Self::All => f.write_str("all"),
+        }
+    }
+}
+
 /// The text names no split.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no split {name:?}; there are train and test")]
+#[error("no split {name:?}; there are train, val, test, eval, fold1, fold2, ... and all")]
 pub struct UnknownSplit {
     /// What was asked for.
     pub name: String,
 }
 
-impl std::str::FromStr for Split {
+impl std::str::FromStr for Selection {
     type Err = UnknownSplit;
 
     fn from_str(name: &str) -> Result<Self, UnknownSplit> {
-        let known = Self::ALL.into_iter().find(|split| split.name() == name);
-        known.ok_or_else(|| UnknownSplit { name: name.to_owned() })
+        let split = Split::ALL.into_iter().find(|split| split.name() == name).map(Self::Split);
+        let fold = || name.strip_prefix("fold").and_then(|n| n.parse().ok()).map(Self::Fold);
+        let all = || (name == "all").then_some(Self::All);
+        split.or_else(fold).or_else(all).ok_or_else(|| UnknownSplit { name: name.to_owned() })
     }
 }
 
-/// "room4" of `fold3_room4_mix001`.
+/// "room4" of `fold3_room4_mix001`, "ir2" of `split1_ir2_ov1_7`: the room, by the impulse responses used.
 pub(super) fn room_of(name: &str) -> Option<String> {
-    let is_room = |part: &&str| {
-        part.strip_prefix("room").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-    };
-    name.split('_').find(is_room).map(str::to_owned)
+    name.split('_').find(|part| number_after(part, &["room", "ir"]).is_some()).map(str::to_owned)
+}
+
+/// 3 of `fold3_room4_mix001` and of `split3_ir2_ov1_7`.
+pub(super) fn fold_of(name: &str) -> Option<u32> {
+    name.split('_').find_map(|part| number_after(part, &["fold", "split"]))
+}
+
+fn number_after(part: &str, words: &[&str]) -> Option<u32> {
+    let digits = words.iter().find_map(|word| part.strip_prefix(word))?;
+    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 
 /// Divides recordings into (fit, validation): whole rooms, or single recordings where fewer than two rooms are
@@ -110,16 +161,7 @@ mod tests {
                 Some(room) => format!("fold3_room{room}_mix{index:03}"),
                 None => format!("mix{index:03}"),
             };
-            Recording {
-                room: room_of(&name),
-                audio: format!("{name}.wav").into(),
-                labels: format!("{name}.csv").into(),
-                name,
-                split: Split::Train,
-                samples: *samples,
-                frames: 1,
-                events: Vec::new(),
-            }
+            Recording::named(&name, *samples)
         };
         rooms.iter().enumerate().map(make).collect()
     }
@@ -129,6 +171,19 @@ mod tests {
         assert_eq!(room_of("fold3_room4_mix001").as_deref(), Some("room4"));
         assert_eq!(room_of("fold3_roomy_mix001"), None);
         assert_eq!(room_of("bedroom4"), None);
+        assert_eq!(room_of("split1_ir2_ov1_7").as_deref(), Some("ir2"));
+        assert_eq!((fold_of("split1_ir2_ov1_7"), fold_of("fold3_room4_mix001")), (Some(1), Some(3)));
+        assert_eq!((fold_of("folding_room4"), fold_of("mix001")), (None, None));
+    }
+
+    #[test]
+    fn selections_have_names() {
+        for name in ["train", "val", "test", "eval", "fold2", "all"] {
+            assert_eq!(name.parse::<Selection>().unwrap().to_string(), name);
+        }
+        for name in ["validation", "fold", "foldx", ""] {
+            assert!(name.parse::<Selection>().is_err(), "{name}");
+        }
     }
 
     #[test]

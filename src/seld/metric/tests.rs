@@ -60,6 +60,21 @@ proptest! {
     }
 
     #[test]
+    fn dcase2020_is_its_definition(
+        a in events(), b in events(), c in events(), d in events(), doa in 0.0f64..180.0, length in 1usize..12)
+    {
+        let recordings: [(&[FrameEvent], &[FrameEvent]); 2] = [(&a, &b), (&c, &d)];
+        let metric = Metric::Dcase2020;
+        let options =
+            Options { doa_threshold_deg: doa, frames_per_second: length, ..Options::official(metric) };
+        let got = scores_of(metric, options, Average::Macro, &recordings).overall;
+        let expected = literal::dcase2020(&recordings, options);
+        prop_assert!(near(got.er, expected.er) && near(got.f, expected.f), "{got:?} {expected:?}");
+        prop_assert!(near(got.le, expected.le) && near(got.lr, expected.lr), "{got:?} {expected:?}");
+        prop_assert!(near(got.seld, expected.seld), "{got:?} {expected:?}");
+    }
+
+    #[test]
     fn dcase2021_to_2023_are_their_definition(a in events(), b in events(), c in events(), d in events()) {
         let recordings: [(&[FrameEvent], &[FrameEvent]); 2] = [(&a, &b), (&c, &d)];
         let options = Options { doa_threshold_deg: 60.0, ..Options::official(Metric::Dcase2022) };

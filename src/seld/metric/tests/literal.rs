@@ -126,6 +126,56 @@ fn detection(sequences: &[[Active; 2]], length: usize) -> [f64; 4] {
     [hits, references, systems, errors]
 }
 
+/// Class presence in segments; angles of a frame are summed, frames averaged.
+pub(super) fn dcase2020(recordings: &[(&[FrameEvent], &[FrameEvent])], options: Options) -> Values {
+    let (mut tp, mut references, mut systems, mut errors) = (0.0, 0.0, 0.0, 0.0);
+    let mut distances: Vec<f64> = Vec::new();
+    let length = options.frames_per_second;
+    for &(reference, prediction) in recordings {
+        for begin in (0..FRAMES).step_by(length) {
+            let frames = begin..begin + length;
+            let (mut missed, mut extra) = (0.0, 0.0);
+            for class in 0..CLASSES {
+                let active = |events: &[FrameEvent]| {
+                    frames.clone().any(|frame| !rows(events, frame, class).is_empty())
+                };
+                let (there, predicted) = (active(reference), active(prediction));
+                references += f64::from(u8::from(there));
+                systems += f64::from(u8::from(predicted));
+                let sums: Vec<f64> = frames
+                    .clone()
+                    .map(|frame| {
+                        [reference, prediction].map(|events| directions(&rows(events, frame, class)))
+                    })
+                    .filter(|[there, predicted]| !there.is_empty() && !predicted.is_empty())
+                    .map(|[there, predicted]| matched(&there, &predicted, options.coordinates))
+                    .map(|pairs| pairs.iter().map(|pair| pair.2).sum::<f64>())
+                    .collect();
+                let distance = sums.iter().sum::<f64>() / sums.len() as f64;
+                if !sums.is_empty() {
+                    distances.push(distance);
+                }
+                if there && !sums.is_empty() && distance <= options.doa_threshold_deg {
+                    tp += 1.0;
+                } else if there {
+                    missed += 1.0;
+                } else if predicted {
+                    extra += 1.0;
+                }
+            }
+            errors += f64::max(missed, extra);
+        }
+    }
+    let eps = f64::EPSILON;
+    let f_score = |hits: f64| {
+        let (precision, recall) = (hits / (systems + eps), hits / (references + eps));
+        2.0 * precision * recall / (precision + recall + eps)
+    };
+    let count = distances.len() as f64;
+    let le = if distances.is_empty() { 180.0 } else { distances.iter().sum::<f64>() / count };
+    Values::of_four(errors / (references + eps), f_score(tp), le, f_score(count))
+}
+
 /// Counts by class as the official arrays: TP, FP, FP_spatial, FN, Nref, total_DE, DE_TP; and S + D + I.
 pub(super) fn dcase2022(
     recordings: &[(&[FrameEvent], &[FrameEvent])],

@@ -34,31 +34,31 @@ fn render(bencher: Bencher<'_, '_>, config: SynthConfig) {
 
 /// Sources that stand still, by reverberation time in hundredths of a second: events, impulse responses,
 /// convolution, noise and labels.
-#[divan::bench(args = [15, 40, 60, 100])]
+#[divan::bench(args = [15, 40, 60, 100], sample_count = 12)]
 fn three_static_sources(bencher: Bencher<'_, '_>, rt60_cs: u32) {
     render(bencher, three_sources(f64::from(rt60_cs) / 100.0, 0.0));
 }
 
 /// A quarter of the sources moves, as by default.
-#[divan::bench(args = [15, 40, 60, 100])]
+#[divan::bench(args = [15, 40, 60, 100], sample_count = 12)]
 fn three_sources_by_default(bencher: Bencher<'_, '_>, rt60_cs: u32) {
     render(bencher, three_sources(f64::from(rt60_cs) / 100.0, 0.25));
 }
 
 /// All sources move.
-#[divan::bench(args = [40])]
+#[divan::bench(args = [40], sample_count = 12)]
 fn three_moving_sources(bencher: Bencher<'_, '_>, rt60_cs: u32) {
     render(bencher, three_sources(f64::from(rt60_cs) / 100.0, 1.0));
 }
 
 /// The default settings of a dataset: two events at most, pauses.
-#[divan::bench]
+#[divan::bench(sample_count = 12)]
 fn default_recording(bencher: Bencher<'_, '_>) {
     render(bencher, SynthConfig { split: (2.0, 1.0), ..SynthConfig::new(1.5) });
 }
 
 /// A whole folder on one thread: rendering, 16-bit wav and labels written, synced and renamed.
-#[divan::bench(sample_count = 10)]
+#[divan::bench(sample_count = 5)]
 fn folder_of_three_sources(bencher: Bencher<'_, '_>) {
     let synthesiser = Synthesiser::new(three_sources(0.5, 0.25)).expect("settings within range");
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread");

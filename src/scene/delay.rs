@@ -8,6 +8,8 @@ const HALF_TAPS: usize = 12;
 const TAPS: usize = 2 * HALF_TAPS;
 /// Fractions of a sample for which the filter is computed; between two it is interpolated.
 const FRACTIONS: usize = 128;
+/// Taps that are computed at a time; a divisor of [`TAPS`].
+const LANES: usize = 8;
 /// Samples between two places where a changing delay is asked for: 2.7 ms.
 const CONTROL: usize = 64;
 
@@ -39,24 +41,25 @@ pub(super) fn add_impulse(response: &mut Foa, delay: f64, gains: [f64; 4]) {
 /// A delay line whose delay and gains change smoothly: what is heard of a source that moves, Doppler shift
 /// included.
 pub(super) struct DelayLine {
+    /// By fraction, in the order of the signal's samples.
     filters: Vec<[f32; TAPS]>,
 }
 
 impl DelayLine {
     /// A delay line.
     pub(super) fn new() -> Self {
-        let filter = |i: usize| fractional_delay(i as f64 / FRACTIONS as f64);
+        let filter = |i: usize| {
+            let mut taps = fractional_delay(i as f64 / FRACTIONS as f64);
+            // The last tap belongs to the earliest sample.
+            taps.reverse();
+            taps
+        };
         Self { filters: (0..=FRACTIONS).map(filter).collect() }
     }
 
     /// Plays `signal`; `at(n)` gives the delay in samples, and the gains of the four channels, that hold when
     /// sample `n` of the output is heard. The output has `length` samples.
-    pub(super) fn play(
-        &self,
-        signal: &[f32],
-        length: usize,
-        at: impl Fn(usize) -> (f64, [f64; 4]),
-    ) -> Foa {
+    pub(super) fn play(&self, signal: &[f32], length: usize, at: impl Fn(usize) -> (f64, [f64; 4])) -> Foa {
         let mut output = silence(length);
         // Zeros around the signal, so that the filter always finds its samples.
         let padded = [&[0.0; TAPS][..], signal, &[0.0; TAPS]].concat();
@@ -91,13 +94,15 @@ impl DelayLine {
         let (low, high) = (&self.filters[index], &self.filters[index + 1]);
         let first = (whole as i64 + 1 + TAPS as i64 - HALF_TAPS as i64) as usize;
         let samples = &padded[first..first + TAPS];
-        // Tap i belongs to the sample i - HALF_TAPS + 1 places earlier: backwards through the signal.
-        let mut sums = [0.0_f32; 2];
-        for (i, x) in samples.iter().rev().enumerate() {
-            sums[0] += low[i] * x;
-            sums[1] += high[i] * x;
+        // Several sums side by side, so that the processor's vector units can be used.
+        let mut sums = [0.0_f32; LANES];
+        for lane in (0..TAPS).step_by(LANES) {
+            for (i, sum) in sums.iter_mut().enumerate() {
+                let tap = low[lane + i] + share * (high[lane + i] - low[lane + i]);
+                *sum += tap * samples[lane + i];
+            }
         }
-        sums[0] + share * (sums[1] - sums[0])
+        sums.iter().sum()
     }
 }
 
@@ -130,9 +135,9 @@ mod tests {
     fn a_shrinking_delay_raises_the_pitch() {
         let signal = sine(4_000, 0.0);
         let played = DelayLine::new().play(&signal, 3_000, |n| (100.0 - 0.01 * n as f64, [1.0; 4]));
-        for n in 200..2_900 {
+        for (n, x) in played[1].iter().enumerate().skip(200) {
             let expected = (0.7 * (1.01 * n as f64 - 100.0)).sin() as f32;
-            assert!((played[1][n] - expected).abs() < 3e-3, "{n}");
+            assert!((x - expected).abs() < 3e-3, "{n}");
         }
     }
 }

@@ -77,7 +77,6 @@ fn mirrored(room: &Room, axis: usize, array: f64, source: f64, reach_m: f64) -> 
     images
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

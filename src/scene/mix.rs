@@ -245,7 +245,7 @@ mod tests {
         }
     }
 
-    /// The louder half of an event's frames must say where it is; between steps or words there is only the room.
+    /// The loudest third of a class's frames must say where it is; between knocks or words there is only the room.
     #[test]
     fn every_class_can_be_heard_from_somewhere_in_a_reverberant_room() {
         for class in 0..Bank::builtin().len() {
@@ -268,11 +268,12 @@ mod tests {
                 }));
             }
             frames.sort_by(|a, b| b.0.total_cmp(&a.0));
-            let mut errors: Vec<f64> = frames[..frames.len() / 2].iter().map(|frame| frame.1).collect();
+            let mut errors: Vec<f64> = frames[..frames.len() / 3].iter().map(|frame| frame.1).collect();
             errors.sort_by(f64::total_cmp);
             let (median, most) = (errors[errors.len() / 2], errors[errors.len() * 9 / 10]);
             println!("{name}: {} frames, median {median:.1}, 90% {most:.1} degrees", frames.len());
-            assert!(frames.len() > 300 && median < 12.0 && most < 40.0, "{name}: median {median} degrees, 90% {most}");
+            assert!(frames.len() > 300 && median < 12.0, "{name}: median {median} degrees");
+            assert!(most < 40.0, "{name}: a tenth of the frames is off by {most} degrees");
         }
     }
 

@@ -66,8 +66,7 @@ fn tilt_sections(tilt_db: f64) -> [[f32; 3]; SECTIONS] {
 /// Mean of the squares; 0 for no samples.
 pub(super) fn mean_power(samples: &[f32]) -> f64 {
     // Short runs in single precision: fast, and exact enough to the seventh digit.
-    let energy: f64 =
-        samples.chunks(256).map(|run| f64::from(run.iter().map(|x| x * x).sum::<f32>())).sum();
+    let energy: f64 = samples.chunks(256).map(|run| f64::from(run.iter().map(|x| x * x).sum::<f32>())).sum();
     energy / samples.len().max(1) as f64
 }
 

@@ -35,7 +35,8 @@ pub(super) fn interpolate(values: &PerBand, hz: f64) -> f64 {
 
 /// Widths of the bands in Hz: shares of white noise.
 pub(super) fn widths_hz(sample_rate: f64) -> PerBand {
-    let edge = |upper: usize| if upper == BANDS { 0.5 * sample_rate } else { CENTRES_HZ[upper] / 2f64.sqrt() };
+    let edge =
+        |upper: usize| if upper == BANDS { 0.5 * sample_rate } else { CENTRES_HZ[upper] / 2f64.sqrt() };
     std::array::from_fn(|band| edge(band + 1) - if band == 0 { 0.0 } else { edge(band) })
 }
 

@@ -138,8 +138,7 @@ impl SynthConfig {
     /// the test subset after the others.
     pub(super) fn recordings(&self, rooms: (usize, usize)) -> Vec<RecordingPlan> {
         let mut plans = Vec::new();
-        for (subset, first_room, rooms) in
-            [(Subset::Train, 1, rooms.0), (Subset::Test, rooms.0 + 1, rooms.1)]
+        for (subset, first_room, rooms) in [(Subset::Train, 1, rooms.0), (Subset::Test, rooms.0 + 1, rooms.1)]
         {
             let seconds = self.seconds(subset);
             let whole = (seconds / RECORDING_S) as usize;

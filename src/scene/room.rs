@@ -135,8 +135,8 @@ pub(super) mod tests {
     fn absorption_follows_eyring() {
         let room = plain([5.0, 4.0, 3.0], 0.5);
         let air = air_per_m();
-        for band in 0..BANDS {
-            let absorbed = -2.0 * room.reflection[0][0][band].ln() * 94.0 + 4.0 * air[band] * 60.0;
+        for (band, air) in air.into_iter().enumerate() {
+            let absorbed = -2.0 * room.reflection[0][0][band].ln() * 94.0 + 4.0 * air * 60.0;
             assert!((0.161 * 60.0 / absorbed / 0.5 - 1.0).abs() < 2e-3);
             assert!((room.band_rt60_s[band] - 0.5).abs() < 1e-6);
         }

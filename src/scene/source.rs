@@ -11,8 +11,9 @@ use super::path::{Path, Position};
 use super::response::{Responses, direct_delay};
 use super::room::Room;
 
-/// Samples between two sets of early reflections of a moving source: 43 ms, in which someone walking moves by 6 cm.
-const STEP: usize = 1024;
+/// Samples between two sets of early reflections of a moving source: 85 ms, in which someone walking moves by a
+/// hand's breadth. The direct sound moves from sample to sample.
+const STEP: usize = 2048;
 
 /// What rendering needs again and again: transforms, filters, work space. One a thread.
 pub(super) struct Renderer {

@@ -1,6 +1,6 @@
 //! The few building blocks that the procedural events are made of.
 
-use std::f32::consts::{PI, TAU};
+use std::f32::consts::TAU;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -26,7 +26,11 @@ pub(super) struct Oscillator {
 impl Oscillator {
     /// The phase, in cycles, after one more sample at `hz`.
     pub(super) fn advance(&mut self, hz: f32) -> f32 {
-        self.phase = (self.phase + hz / SAMPLE_RATE as f32).fract();
+        self.phase += hz / SAMPLE_RATE as f32;
+        // Below half the sample rate, one turn is the most there is to take off.
+        if self.phase >= 1.0 {
+            self.phase -= 1.0;
+        }
         self.phase
     }
 
@@ -167,7 +171,7 @@ impl LowPass {
 /// [0, 1].
 pub(super) fn hump(position: f32, attack: f32, release: f32) -> f32 {
     let edge = (position / attack).min((1.0 - position) / release).clamp(0.0, 1.0);
-    0.5 - 0.5 * (PI * edge).cos()
+    edge * edge * (3.0 - 2.0 * edge)
 }
 
 /// Adds `burst` into `clip` at `start`; what does not fit is dropped.

@@ -134,7 +134,8 @@ fn pluck(hz: f32, length: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
 
 /// A note with vibrato and the noise of bow or breath, which is loudest at its beginning.
 fn sustained(wave: &Wave, hz: f32, length: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
-    let (mut tone, mut vibrato, mut breath) = (Oscillator::default(), Oscillator::default(), LowPass::new(6_000.0));
+    let (mut tone, mut vibrato, mut breath) =
+        (Oscillator::default(), Oscillator::default(), LowPass::new(6_000.0));
     let rate_hz = rng.random_range(4.5..6.5);
     let depth = rng.random_range(0.002..0.01);
     let mut bent = 1.0;

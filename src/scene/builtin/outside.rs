@@ -22,7 +22,8 @@ pub(super) fn engine(rng: &mut ChaCha8Rng) -> Vec<f32> {
             let phase = shaft.advance(start_hz * rev.powf(position) * wobble);
             // The rattle follows the strokes.
             let stroke = (1.0 - 2.0 * (phase - 0.5).abs()).powi(4);
-            hump(position, 0.06, 0.08) * (pistons.at(phase) + 6.0 * roughness * rattle.next(noise(rng)) * stroke)
+            hump(position, 0.06, 0.08)
+                * (pistons.at(phase) + 6.0 * roughness * rattle.next(noise(rng)) * stroke)
         })
         .collect()
 }

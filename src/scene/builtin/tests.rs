@@ -70,8 +70,10 @@ fn features(clip: &[f32]) -> Vec<f64> {
     let sounding: Vec<&[f64; BANDS]> = frames.iter().filter(|frame| level(frame) > loudest - 30.0).collect();
     let mut features = Vec::new();
     for band in 0..BANDS {
-        let shares: Vec<f64> =
-            sounding.iter().map(|f| 10.0 * ((f[band] + 1e-3) / (f.iter().sum::<f64>() + 1e-3)).log10()).collect();
+        let shares: Vec<f64> = sounding
+            .iter()
+            .map(|f| 10.0 * ((f[band] + 1e-3) / (f.iter().sum::<f64>() + 1e-3)).log10())
+            .collect();
         let mean = shares.iter().sum::<f64>() / shares.len() as f64;
         let spread = (shares.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / shares.len() as f64).sqrt();
         features.extend([mean.max(-40.0), spread]);
@@ -93,10 +95,11 @@ fn a_simple_ear_tells_the_classes_apart() {
     for (class, right) in right.iter_mut().enumerate() {
         for number in KNOWN..KNOWN + 10 {
             let heard = features(&instance(class, number));
-            let distance =
-                |other: &[f64]| heard.iter().zip(other).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
-            let nearest =
-                known.iter().min_by(|a, b| distance(&a.1).total_cmp(&distance(&b.1))).map(|(class, _)| *class);
+            let distance = |other: &[f64]| heard.iter().zip(other).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
+            let nearest = known
+                .iter()
+                .min_by(|a, b| distance(&a.1).total_cmp(&distance(&b.1)))
+                .map(|(class, _)| *class);
             *right += usize::from(nearest == Some(class));
         }
     }

@@ -79,9 +79,7 @@ impl MeasuredRoom {
         rng: &mut ChaCha8Rng,
     ) -> Result<MeasuredSource, SceneError> {
         match (moving_s, self.trajectories.choose(rng)) {
-            (Some(seconds), Some(trajectory)) => {
-                MeasuredSource::moving(Ride::draw(trajectory, seconds, rng))
-            }
+            (Some(seconds), Some(trajectory)) => MeasuredSource::moving(Ride::draw(trajectory, seconds, rng)),
             _ => MeasuredSource::still(&self.positions[rng.random_range(0..self.positions.len())]),
         }
     }

@@ -1,12 +1,12 @@
 //! A source that is heard through measured responses.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use rand_chacha::ChaCha8Rng;
 
 use super::super::SAMPLE_RATE;
-use super::super::convolve::Foa;
+use super::super::convolve::{Foa, silence};
 use super::super::error::SceneError;
 use super::super::path::Position;
 use super::super::response::direct_delay;
@@ -107,29 +107,50 @@ impl Source for MeasuredSource {
         if self.ride.speed == 0.0 {
             return Ok(renderer.convolver.convolve(signal, &self.first));
         }
-        let taps = self.first[0].len();
-        let loaded: RefCell<HashMap<usize, Foa>> = RefCell::default();
+        let mut loaded = Loaded { taps: self.first[0].len(), ..Loaded::default() };
         let mut failure = None;
         let heard = renderer.convolver.convolve_changing(signal, STEP, |step| {
             let (stop, share) = self.ride.reached((step * STEP) as f64 / f64::from(SAMPLE_RATE));
-            let mut loaded = loaded.borrow_mut();
-            // What lies behind is not needed again.
-            loaded.retain(|number, _| *number >= stop);
-            let mut response: Foa = std::array::from_fn(|_| vec![0.0; taps]);
+            let mut response = silence(loaded.taps);
             for (number, weight) in [(stop, 1.0 - share), (stop + 1, share)] {
-                let Some(measurement) = self.ride.stops.get(number).filter(|_| weight > 0.0) else { continue };
-                if !loaded.contains_key(&number) {
-                    match measurement.load() {
-                        Ok(foa) => drop(loaded.insert(number, foa)),
-                        Err(error) => drop(failure.get_or_insert(error)),
-                    }
-                }
-                for (sum, x) in response.iter_mut().zip(loaded.get(&number).into_iter().flatten()) {
-                    sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += weight as f32 * x);
+                let measurement = self.ride.stops.get(number).filter(|_| weight > 0.0);
+                if let Some(error) =
+                    measurement.and_then(|m| loaded.add(&mut response, number, m, weight).err())
+                {
+                    failure.get_or_insert(error);
                 }
             }
             response
         });
         failure.map_or(Ok(heard), Err)
+    }
+}
+
+/// The responses that a moving source is between.
+#[derive(Default)]
+struct Loaded {
+    taps: usize,
+    responses: BTreeMap<usize, Foa>,
+}
+
+impl Loaded {
+    /// Adds the response of a stop to `sum`, with a weight.
+    fn add(
+        &mut self,
+        sum: &mut Foa,
+        number: usize,
+        stop: &Measurement,
+        weight: f64,
+    ) -> Result<(), SceneError> {
+        // What lies further behind is not needed again.
+        self.responses.retain(|other, _| *other + 1 >= number);
+        let response = match self.responses.entry(number) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(stop.load()?),
+        };
+        for (sum, x) in sum.iter_mut().zip(response) {
+            sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += weight as f32 * *x);
+        }
+        Ok(())
     }
 }

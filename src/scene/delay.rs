@@ -66,13 +66,14 @@ impl DelayLine {
         let mut before = at(0);
         for start in (0..length).step_by(CONTROL) {
             let after = at(start + CONTROL);
+            let step = (after.0 - before.0) / CONTROL as f64;
+            let gains: [f32; 4] = before.1.map(|gain| gain as f32);
+            let rise: [f32; 4] = std::array::from_fn(|c| (after.1[c] - before.1[c]) as f32 / CONTROL as f32);
             for n in start..(start + CONTROL).min(length) {
-                let share = (n - start) as f64 / CONTROL as f64;
-                let delay = before.0 + share * (after.0 - before.0);
-                let value = self.read(&padded, n as f64 - delay);
+                let elapsed = n - start;
+                let value = self.read(&padded, n as f64 - (before.0 + step * elapsed as f64));
                 for (channel, samples) in output.iter_mut().enumerate() {
-                    let gain = before.1[channel] + share * (after.1[channel] - before.1[channel]);
-                    samples[n] = gain as f32 * value;
+                    samples[n] = (gains[channel] + rise[channel] * elapsed as f32) * value;
                 }
             }
             before = after;
@@ -82,17 +83,17 @@ impl DelayLine {
 
     /// The signal at a place between its samples; `padded` has `TAPS` zeros before and after it.
     fn read(&self, padded: &[f32], position: f64) -> f32 {
-        let whole = position.floor();
-        let last = padded.len() as f64 - TAPS as f64 - HALF_TAPS as f64;
-        if whole < -(HALF_TAPS as f64) || whole >= last {
+        // From here on positions are positive, so that a cast rounds them down.
+        let shifted = position + (TAPS - HALF_TAPS + 1) as f64;
+        let first = shifted as usize;
+        if shifted < 1.0 || first + TAPS > padded.len() {
             return 0.0;
         }
         // The sample at `whole + fraction` is the signal delayed by `1 - fraction` and advanced by one.
-        let place = (1.0 - (position - whole)) * FRACTIONS as f64;
+        let place = (1.0 - (shifted - first as f64)) * FRACTIONS as f64;
         let index = (place as usize).min(FRACTIONS - 1);
         let share = (place - index as f64) as f32;
         let (low, high) = (&self.filters[index], &self.filters[index + 1]);
-        let first = (whole as i64 + 1 + TAPS as i64 - HALF_TAPS as i64) as usize;
         let samples = &padded[first..first + TAPS];
         // Several sums side by side, so that the processor's vector units can be used.
         let mut sums = [0.0_f32; LANES];

@@ -17,15 +17,15 @@ use super::octave::{BANDS, PerBand, air_per_m, filter_gains, interpolate};
 use super::room::{Room, SPEED_OF_SOUND};
 
 /// Where the image sources end and the tail has taken over, in seconds after the sound left.
-const EARLY_S: f64 = 0.045;
+const EARLY_S: f64 = 0.034;
 /// Where the tail begins to fade in, in seconds after the direct sound.
 const TAIL_ONSET_S: f64 = 0.012;
 /// Samples in which there may be early reflections.
 const REFLECTIONS: usize = (EARLY_S * SAMPLE_RATE as f64) as usize + 1;
 /// The same with the ringing of the octave filters.
-const EARLY: usize = REFLECTIONS + 320;
+const EARLY: usize = REFLECTIONS + 144;
 /// Size of the transform that filters the early reflections.
-const EARLY_FFT: usize = 2048;
+const EARLY_FFT: usize = 1024;
 /// Size of the overlapping frames in which the tail is made: 10.7 ms.
 const TAIL_FFT: usize = 256;
 /// Signal path of one metre, in samples.

@@ -97,6 +97,13 @@ impl Path {
         self.azimuth_speed != 0.0 || self.elevation_speed != 0.0 || self.radial_speed != 0.0
     }
 
+    /// How fast it moves at the start.
+    pub(super) fn speed_m_per_s(&self) -> f64 {
+        let around = self.azimuth_speed * self.start.direction.elevation_deg.to_radians().cos();
+        let turning = around.hypot(self.elevation_speed).to_radians();
+        (turning * self.start.distance_m).hypot(self.radial_speed)
+    }
+
     /// The place `seconds` after the start.
     pub(super) fn at(&self, seconds: f64) -> Position {
         let Direction { azimuth_deg, elevation_deg } = self.start.direction;
@@ -134,6 +141,7 @@ mod tests {
             let array = room.draw_array(&mut rng);
             let path = Path::draw_moving(&room, array, 5.0, &mut rng);
             assert!(path.is_moving() && path.azimuth_speed.abs() <= MAX_SPEED_DEG_PER_S);
+            assert!(path.speed_m_per_s() < 1.8, "{}", path.speed_m_per_s());
             degrees += path.at(0.0).direction.angle_to(path.at(5.0).direction);
             for step in 0..=50 {
                 let offset = path.at(f64::from(step) / 10.0).offset_m();

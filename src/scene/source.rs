@@ -11,9 +11,11 @@ use super::path::{Path, Position};
 use super::response::{Responses, direct_delay};
 use super::room::Room;
 
-/// Samples between two sets of early reflections of a moving source: 85 ms, in which someone walking moves by a
-/// hand's breadth. The direct sound moves from sample to sample.
-const STEP: usize = 2048;
+/// Way of a source between two sets of its early reflections, at most, in metres: a hand's breadth. The direct sound
+/// moves from sample to sample.
+const STEP_M: f64 = 0.13;
+/// Samples of such a step: 85 and 171 ms.
+const STEPS: [usize; 2] = [2048, 4096];
 
 /// What rendering needs again and again: transforms, filters, work space. One a thread.
 pub(super) struct Renderer {
@@ -81,14 +83,14 @@ impl Source for SimulatedSource<'_> {
             let response = responses.complete(self.room, self.array, start.offset_m(), rng);
             return Ok(convolver.convolve(signal, &response));
         }
+        let seconds = |samples: usize| samples as f64 / f64::from(SAMPLE_RATE);
+        let [short, long] = STEPS;
+        let step = if self.path.speed_m_per_s() * seconds(long) <= STEP_M { long } else { short };
         // The tail is diffuse: it stays as it is while the source moves.
         let tail = responses.tail(self.room, start.distance_m, rng);
-        let mut heard = convolver.convolve(signal, &tail);
-        let seconds = |samples: usize| samples as f64 / f64::from(SAMPLE_RATE);
-        let reflections = convolver.convolve_changing(signal, STEP, |step| {
-            responses.early(self.room, self.array, self.path.at(seconds(step * STEP)).offset_m())
+        let mut heard = convolver.convolve_changing(signal, step, &tail, |number| {
+            responses.early(self.room, self.array, self.path.at(seconds(number * step)).offset_m())
         });
-        add(&mut heard, 0, &reflections);
         // What is heard at a time left the source about as much earlier as it did at the start.
         let delay = self.delay_samples();
         let length = heard[0].len();

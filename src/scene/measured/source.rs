@@ -109,7 +109,7 @@ impl Source for MeasuredSource {
         }
         let mut loaded = Loaded { taps: self.first[0].len(), ..Loaded::default() };
         let mut failure = None;
-        let heard = renderer.convolver.convolve_changing(signal, STEP, |step| {
+        let heard = renderer.convolver.convolve_changing(signal, STEP, &Foa::default(), |step| {
             let (stop, share) = self.ride.reached((step * STEP) as f64 / f64::from(SAMPLE_RATE));
             let mut response = silence(loaded.taps);
             for (number, weight) in [(stop, 1.0 - share), (stop + 1, share)] {

@@ -42,7 +42,7 @@ fn check_recordings(set: &Path, classes: usize) {
             let [frame, class, _source, azimuth, elevation, distance] = row[..] else { panic!("{line}") };
             assert!((0..frames).contains(&frame) && (0..classes as i64).contains(&class), "{line}");
             assert!((-179..=180).contains(&azimuth) && (-90..=90).contains(&elevation), "{line}");
-            assert!((50..=400).contains(&distance), "{line}");
+            assert!((80..=400).contains(&distance), "{line}");
         }
     }
 }
@@ -68,8 +68,9 @@ fn a_minute_from_nothing() {
         ]
     );
     let classes = std::fs::read_to_string(set.join("classes.txt")).unwrap();
-    assert_eq!(classes.lines().count(), 8);
-    check_recordings(&set, 8);
+    assert_eq!(classes.lines().count(), 13);
+    assert_eq!(classes.lines().next(), Some("female_speech"));
+    check_recordings(&set, 13);
     // A second run must not touch what is there.
     synth(&set, &["--minutes", "1"]).code(2).stderr(predicate::str::contains("not an empty folder"));
 }
@@ -84,10 +85,135 @@ fn wrong_settings_are_named() {
         (&["--minutes", "1", "--snr", "20:10"], "snr: expected"),
         (&["--minutes", "1", "--moving", "2"], "moving: expected"),
         (&["--minutes", "1", "--events", "/nowhere"], "/nowhere: expected a folder of recordings"),
+        (&["--minutes", "1", "--ambience", "/nowhere"], "/nowhere: expected a folder of recordings"),
+        (&["--minutes", "1", "--rirs", "/nowhere"], "/nowhere: expected a folder of recordings"),
+        (&["--minutes", "1", "--rt60", "0.05:0.3"], "rt60: expected LO:HI in seconds"),
+        (&["--minutes", "1", "--classes", "bell,knok"], "no class \"knok\"; did you mean \"knock\"?"),
+        (&["--minutes", "1", "--classes", "bell,bell"], "\"bell\" is there twice"),
+        (&["--minutes", "1", "--builtin"], "--events"),
+        (&["--minutes", "1", "--rirs", "x", "--rooms", "3"], "cannot be used with"),
     ] {
         synth(&set, arguments).code(2).stderr(predicate::str::contains(says));
     }
     assert!(files_below(folder.path()).is_empty());
+}
+
+/// A hiss of half a second that is different for every name.
+fn record(path: &Path, channels: u16, seconds: f32) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let spec = hound::WavSpec {
+        channels,
+        sample_rate: 24_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    let mut state = path.as_os_str().len() as u32;
+    for _ in 0..(24_000.0 * seconds) as usize * usize::from(channels) {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        writer.write_sample((state >> 18) as i16).unwrap();
+    }
+    writer.finalize().unwrap();
+}
+
+fn class_list(set: &Path) -> Vec<String> {
+    std::fs::read_to_string(set.join("classes.txt")).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn classes_are_chosen_from_built_in_and_recorded_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let bank = folder.path().join("bank");
+    for name in ["anvil/a.wav", "anvil/b.wav", "bell/a.wav", "bell/b.wav"] {
+        record(&bank.join(name), 1, 0.5);
+    }
+    let set = folder.path().join("both");
+    let both = ["--minutes", "0.4", "--split", "1:1", "--builtin", "--events", bank.to_str().unwrap()];
+    synth(&set, &both).success();
+    assert_eq!((class_list(&set).len(), class_list(&set)[13].as_str()), (14, "anvil"));
+    check_recordings(&set, 14);
+    let set = folder.path().join("three");
+    synth(&set, &[&both[..], &["--classes", "knock,anvil,bell"]].concat()).success();
+    assert_eq!(class_list(&set), ["knock", "anvil", "bell"]);
+    check_recordings(&set, 3);
+}
+
+#[test]
+fn measured_rooms_and_recorded_ambience() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rirs, ambience) = (folder.path().join("rirs"), folder.path().join("ambience"));
+    for name in ["street.wav", "hall/1.wav"] {
+        record(&ambience.join(name), 1, 2.0);
+    }
+    let mut table = String::from("file,azimuth,elevation,distance,room\n");
+    for (file, azimuth, room) in [("a.wav", 90, "hall"), ("b.wav", -90, "office")] {
+        // A single sample: sound from the left or the right in the open air.
+        let spec = hound::WavSpec {
+            channels: 4,
+            sample_rate: 48_000,
+            bits_per_sample: 32,
+            sample_format: hound::SampleFormat::Float,
+        };
+        std::fs::create_dir_all(&rirs).unwrap();
+        let mut writer = hound::WavWriter::create(rirs.join(file), spec).unwrap();
+        for n in 0..960 {
+            let x = if n == 480 { 0.5_f32 } else { 0.0 };
+            for gain in [1.0, azimuth as f32 / 90.0, 0.0, 0.0] {
+                writer.write_sample(gain * x).unwrap();
+            }
+        }
+        writer.finalize().unwrap();
+        table += &format!("{file},{azimuth},0,1.5,{room}\n");
+    }
+    std::fs::write(rirs.join("rirs.csv"), table).unwrap();
+    let set = folder.path().join("set");
+    let folders = ["--rirs", rirs.to_str().unwrap(), "--ambience", ambience.to_str().unwrap()];
+    synth(&set, &[&folders[..], &["--minutes", "0.4", "--split", "1:1"]].concat())
+        .success()
+        .stderr(predicate::str::contains("no trajectories, so all sources stand still"));
+    check_recordings(&set, 13);
+    let mut azimuths = Vec::new();
+    for csv in files_below(&set.join("metadata_dev")) {
+        let text = std::fs::read_to_string(set.join("metadata_dev").join(csv)).unwrap();
+        let places = text.lines().map(|line| line.split(',').skip(3).collect::<Vec<_>>().join(","));
+        azimuths.push(places.collect::<std::collections::BTreeSet<_>>());
+    }
+    // One room for training, the other for testing.
+    azimuths.sort();
+    let expected =
+        ["-90,0,150", "90,0,150"].map(|place| std::collections::BTreeSet::from([place.to_owned()]));
+    assert_eq!(azimuths, expected);
+}
+
+#[test]
+fn interrupted_work_leaves_nothing() {
+    use std::time::{Duration, Instant};
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("at2seld"))
+        .args(["data", "synth"])
+        .arg(folder.path().join("set"))
+        .args(["--minutes", "600"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !files_below(folder.path()).iter().any(|file| file.ends_with(".wav")) {
+        assert!(Instant::now() < deadline, "no recording was made");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let kill = format!("kill -s INT {}", child.id());
+    assert!(std::process::Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    let output = loop {
+        assert!(Instant::now() < deadline, "it did not stop");
+        if child.try_wait().unwrap().is_some() {
+            break child.wait_with_output().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(output.status.code(), Some(130));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("interrupted; nothing was written"));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]

@@ -34,9 +34,25 @@ pub enum SceneError {
         /// What is there.
         got: String,
     },
-    /// The manifest of a bank is not a table of the right columns.
+    /// The bank has no class of that name.
+    #[error("classes: no class {name:?}; did you mean {nearest:?}? (there are {known})")]
+    UnknownClass {
+        /// What was asked for.
+        name: String,
+        /// The class with the most similar name.
+        nearest: String,
+        /// Names of all classes.
+        known: String,
+    },
+    /// A class was asked for twice.
+    #[error("classes: {name:?} is there twice")]
+    ClassTwice {
+        /// Its name.
+        name: String,
+    },
+    /// The table that describes recordings or impulse responses is not one of the right columns and values.
     #[error("{}: line {line}: {reason}", path.display())]
-    Manifest {
+    Table {
         /// The file.
         path: PathBuf,
         /// Line, from 1.
@@ -44,6 +60,17 @@ pub enum SceneError {
         /// What is wrong with it.
         reason: String,
     },
+    /// An impulse response cannot be used.
+    #[error("{}: {reason}", path.display())]
+    Response {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It was asked to stop.
+    #[error("interrupted")]
+    Interrupted,
     /// A recording of the bank cannot be used.
     #[error(transparent)]
     Clip(#[from] AudioError),
@@ -58,6 +85,6 @@ pub enum SceneError {
 impl SceneError {
     /// Whether the cause is what the user gave, rather than the machine.
     pub fn is_input(&self) -> bool {
-        !matches!(self, Self::Write(_) | Self::File(_))
+        !matches!(self, Self::Write(_) | Self::File(_) | Self::Interrupted)
     }
 }

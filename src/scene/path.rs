@@ -1,131 +1,121 @@
-//! Where a source is at every moment, and what the array hears of it.
+//! Where a source is at every moment.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::SAMPLE_RATE;
-use super::convolve::{Convolver, Foa, add};
-use super::foa::{early_response, tail};
-use super::room::{Room, SPEED_OF_SOUND};
+use super::room::{DISTANCE_M, Room};
 use crate::seld::doa::Direction;
 
-/// Samples between two impulse responses of a moving source: 100 ms.
-const STEP: usize = SAMPLE_RATE as usize / 10;
 /// Highest angular speed of a moving source, in degrees a second.
-const MAX_SPEED_DEG_PER_S: f64 = 40.0;
+pub(super) const MAX_SPEED_DEG_PER_S: f64 = 40.0;
+/// Speed of a moving source in m/s: someone walking.
+const SPEED_M_PER_S: std::ops::Range<f64> = 0.3..1.5;
+/// Attempts at a way that stays in the room, each slower than the one before.
+const ATTEMPTS: u32 = 100;
+/// Highest and lowest elevation, in degrees.
+const MAX_ELEVATION_DEG: f64 = 80.0;
 
-/// A source's way around the array at constant distance and angular speed; standing still is speed zero.
+/// A place relative to the array.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Path {
-    /// Direction at the start.
-    pub(super) start: Direction,
-    /// Azimuth speed, in degrees a second.
-    pub(super) azimuth_speed: f64,
-    /// Elevation speed, in degrees a second.
-    pub(super) elevation_speed: f64,
+pub(super) struct Position {
+    /// Direction from the array.
+    pub(super) direction: Direction,
     /// Distance from the array, in metres.
     pub(super) distance_m: f64,
 }
 
+impl Position {
+    /// The vector from the array, in metres.
+    pub(super) fn offset_m(&self) -> [f64; 3] {
+        self.direction.to_vector().map(|x| x * self.distance_m)
+    }
+}
+
+/// A source's way around the array, to or from it, at constant speed; standing still is speed zero.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Path {
+    /// Place at the start.
+    pub(super) start: Position,
+    /// Azimuth speed, in degrees a second.
+    pub(super) azimuth_speed: f64,
+    /// Elevation speed, in degrees a second.
+    pub(super) elevation_speed: f64,
+    /// Speed away from the array, in metres a second.
+    pub(super) radial_speed: f64,
+}
+
 impl Path {
+    /// Standing still.
+    pub(super) fn still(start: Position) -> Self {
+        Self { start, azimuth_speed: 0.0, elevation_speed: 0.0, radial_speed: 0.0 }
+    }
+
     /// A random place in the room.
     pub(super) fn draw_static(room: &Room, array: [f64; 3], rng: &mut ChaCha8Rng) -> Self {
         loop {
-            let start = draw_direction(rng);
-            if let Some(distance_m) = Room::draw_distance(room.reach_m(array, start.to_vector()), rng) {
-                return Self { start, azimuth_speed: 0.0, elevation_speed: 0.0, distance_m };
+            // Ends: towards the horizon there is always room enough.
+            let direction = draw_direction(rng);
+            let reach_m = room.reach_m(array, direction.to_vector());
+            if let Some(distance_m) = Room::draw_distance(reach_m, rng) {
+                return Self::still(Position { direction, distance_m });
             }
         }
     }
 
-    /// A random arc in the room that takes `seconds`, at 0.3 to 1.5 m/s.
+    /// A random way in the room that takes `seconds`, at 0.3 to 1.5 m/s where the room allows it.
     pub(super) fn draw_moving(room: &Room, array: [f64; 3], seconds: f64, rng: &mut ChaCha8Rng) -> Self {
-        loop {
-            let start = draw_direction(rng);
-            let end_elevation = start.elevation_deg + rng.random_range(-15.0..15.0);
-            let reach = |path: Self| {
-                (0..=20)
-                    .map(|i| room.reach_m(array, path.at(seconds * f64::from(i) / 20.0).to_vector()))
-                    .fold(f64::INFINITY, f64::min)
+        for attempt in 0..ATTEMPTS {
+            let slowed = 1.0 - f64::from(attempt) / f64::from(ATTEMPTS);
+            let speed = slowed * rng.random_range(SPEED_M_PER_S);
+            let heading: f64 = rng.random_range(-std::f64::consts::PI..std::f64::consts::PI);
+            let climb_deg = slowed * rng.random_range(-15.0..15.0);
+            let Self { start, .. } = Self::draw_static(room, array, rng);
+            let around = (speed * heading.cos() / start.distance_m).to_degrees();
+            let path = Self {
+                start,
+                azimuth_speed: around.clamp(-MAX_SPEED_DEG_PER_S, MAX_SPEED_DEG_PER_S),
+                elevation_speed: climb_deg / seconds.max(1.0),
+                // Mostly around: a change of direction is what there is to learn.
+                radial_speed: 0.5 * speed * heading.sin(),
             };
-            let speed_m_per_s = rng.random_range(0.3..1.5);
-            let sign = if rng.random_bool(0.5) { 1.0 } else { -1.0 };
-            let elevation_speed = (end_elevation - start.elevation_deg) / seconds.max(1.0);
-            // The arc depends on the distance and the reach on the arc: try the fastest arc first.
-            let fastest =
-                Self { start, azimuth_speed: sign * MAX_SPEED_DEG_PER_S, elevation_speed, distance_m: 1.0 };
-            if let Some(distance_m) = Room::draw_distance(reach(fastest), rng) {
-                let speed = (speed_m_per_s / distance_m).to_degrees().min(MAX_SPEED_DEG_PER_S);
-                return Self { azimuth_speed: sign * speed, distance_m, ..fastest };
+            if path.stays_inside(room, array, seconds) {
+                return path;
             }
         }
+        Self::draw_static(room, array, rng)
+    }
+
+    fn stays_inside(&self, room: &Room, array: [f64; 3], seconds: f64) -> bool {
+        (0..=40).all(|i| {
+            let place = self.at(seconds * f64::from(i) / 40.0);
+            (DISTANCE_M.start..=room.reach_m(array, place.direction.to_vector())).contains(&place.distance_m)
+        })
     }
 
     /// Whether it moves at all.
     pub(super) fn is_moving(&self) -> bool {
-        self.azimuth_speed != 0.0 || self.elevation_speed != 0.0
+        self.azimuth_speed != 0.0 || self.elevation_speed != 0.0 || self.radial_speed != 0.0
     }
 
-    /// The direction `seconds` after the start.
-    pub(super) fn at(&self, seconds: f64) -> Direction {
-        Direction {
-            azimuth_deg: self.start.azimuth_deg + self.azimuth_speed * seconds,
-            elevation_deg: (self.start.elevation_deg + self.elevation_speed * seconds).clamp(-80.0, 80.0),
+    /// How fast it moves at the start.
+    pub(super) fn speed_m_per_s(&self) -> f64 {
+        let around = self.azimuth_speed * self.start.direction.elevation_deg.to_radians().cos();
+        let turning = around.hypot(self.elevation_speed).to_radians();
+        (turning * self.start.distance_m).hypot(self.radial_speed)
+    }
+
+    /// The place `seconds` after the start.
+    pub(super) fn at(&self, seconds: f64) -> Position {
+        let Direction { azimuth_deg, elevation_deg } = self.start.direction;
+        let direction = Direction {
+            azimuth_deg: azimuth_deg + self.azimuth_speed * seconds,
+            elevation_deg: (elevation_deg + self.elevation_speed * seconds)
+                .clamp(-MAX_ELEVATION_DEG, MAX_ELEVATION_DEG),
+        };
+        Position {
+            direction: direction.normalised(),
+            distance_m: (self.start.distance_m + self.radial_speed * seconds).max(0.1),
         }
-        .normalised()
-    }
-
-    /// Time from the source to the array, in samples.
-    pub(super) fn delay_samples(&self) -> usize {
-        (self.distance_m / SPEED_OF_SOUND * f64::from(SAMPLE_RATE)).round() as usize
-    }
-
-    /// What the array hears when `signal` is played on this way; the first sample is when it starts to play.
-    pub(super) fn render(
-        &self,
-        signal: &[f32],
-        room: &Room,
-        array: [f64; 3],
-        convolver: &mut Convolver,
-        rng: &mut ChaCha8Rng,
-    ) -> Foa {
-        let mut late = tail(room, self.distance_m, rng);
-        if self.is_moving() {
-            // The tail is diffuse: it stays as it is while the source moves.
-            let mut heard = convolver.convolve(signal, &late);
-            self.render_steps(signal, convolver, &mut heard, |offset| early_response(room, array, offset));
-            heard
-        } else {
-            add(&mut late, 0, &early_response(room, array, self.offset_m(0.0)));
-            convolver.convolve(signal, &late)
-        }
-    }
-
-    /// Cross-fades between impulse responses [`STEP`] apart: the signal is cut by overlapping triangles that
-    /// add up to one, so that nothing jumps.
-    fn render_steps(
-        &self,
-        signal: &[f32],
-        convolver: &mut Convolver,
-        heard: &mut Foa,
-        response_at: impl Fn([f64; 3]) -> Foa,
-    ) {
-        for step in 0..=signal.len().div_ceil(STEP) {
-            let centre = step * STEP;
-            let from = centre.saturating_sub(STEP);
-            let to = (centre + STEP).min(signal.len());
-            if from >= to {
-                continue;
-            }
-            let weight = |n: usize| 1.0 - n.abs_diff(centre) as f32 / STEP as f32;
-            let part: Vec<f32> = (from..to).map(|n| signal[n] * weight(n)).collect();
-            let response = response_at(self.offset_m(centre as f64 / f64::from(SAMPLE_RATE)));
-            add(heard, from, &convolver.convolve(&part, &response));
-        }
-    }
-
-    fn offset_m(&self, seconds: f64) -> [f64; 3] {
-        self.at(seconds).to_vector().map(|x| x * self.distance_m)
     }
 }
 
@@ -143,42 +133,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moving_source_does_not_click() {
-        let mut rng = crate::rng::stream(2, &["path"]);
-        let room = Room::draw(&mut rng);
-        let array = room.draw_array(&mut rng);
-        let hz = 300.0;
-        let tone: Vec<f32> = (0..4 * SAMPLE_RATE)
-            .map(|n| (std::f32::consts::TAU * hz * n as f32 / SAMPLE_RATE as f32).sin())
-            .collect();
-        let path = Path::draw_moving(&room, array, 4.0, &mut rng);
-        let heard = path.render(&tone, &room, array, &mut Convolver::default(), &mut rng);
-        for channel in &heard {
-            // The ends see the tone start and stop.
-            let inner = &channel[12_000..channel.len() - 40_000];
-            let peak = inner.iter().fold(0.0_f32, |peak, x| peak.max(x.abs()));
-            // No steeper than the tone itself at its largest.
-            let steepest = peak * std::f32::consts::TAU * hz / SAMPLE_RATE as f32;
-            let jump = inner.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);
-            assert!(jump < 1.1 * steepest, "{jump} against {steepest}");
-        }
-    }
-
-    #[test]
-    fn arcs_stay_in_the_room_and_under_the_speed_limit() {
-        let mut rng = crate::rng::stream(2, &["arcs"]);
-        for _ in 0..50 {
-            let room = Room::draw(&mut rng);
+    fn ways_stay_in_the_room_and_under_the_speed_limit() {
+        let mut rng = crate::rng::stream(2, &["ways"]);
+        let mut degrees = 0.0;
+        for _ in 0..100 {
+            let room = Room::draw((0.2, 0.6), &mut rng);
             let array = room.draw_array(&mut rng);
             let path = Path::draw_moving(&room, array, 5.0, &mut rng);
             assert!(path.is_moving() && path.azimuth_speed.abs() <= MAX_SPEED_DEG_PER_S);
+            assert!(path.speed_m_per_s() < 1.8, "{}", path.speed_m_per_s());
+            degrees += path.at(0.0).direction.angle_to(path.at(5.0).direction);
             for step in 0..=50 {
-                let offset = path.offset_m(f64::from(step) / 10.0);
+                let offset = path.at(f64::from(step) / 10.0).offset_m();
                 for axis in 0..3 {
                     let place = array[axis] + offset[axis];
                     assert!(place > 0.3 && place < room.size_m[axis] - 0.3, "axis {axis}: {place}");
                 }
             }
         }
+        assert!(degrees / 100.0 > 20.0, "{degrees}");
     }
 }

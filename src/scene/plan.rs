@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::bank::Subset;
 use super::error::SceneError;
+use super::subset::Subset;
 use crate::seld::event::FRAMES_PER_SECOND;
 
 /// Length of a recording in seconds; the last one of a subset may be shorter.
@@ -13,21 +13,43 @@ const LEAST_RECORDING_S: f64 = 1.0;
 /// Rooms of the train and of the test subset where the number is not given.
 const ROOMS: (usize, usize) = (4, 2);
 
-/// Settings of a synthesised dataset.
+/// Settings of a synthesised dataset. Pairs are the lowest and the highest value; each recording (or room, or
+/// event) draws its own between them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SynthConfig {
     /// Total length in minutes, above 0.
     pub minutes: f64,
     /// Folder of recordings, one sub-folder a class; the built-in procedural events when absent.
     pub events: Option<PathBuf>,
+    /// The built-in events beside those of the folder.
+    pub builtin: bool,
+    /// Classes to use, in the order of their numbers; all when empty.
+    pub classes: Vec<String>,
     /// Rooms of both subsets together, at least 2; 4 for train and 2 for test when absent.
     pub rooms: Option<usize>,
+    /// Folder of measured FOA impulse responses, instead of simulated rooms.
+    pub rirs: Option<PathBuf>,
+    /// Reverberation time of simulated rooms in seconds, within [0.15, 1].
+    pub rt60_s: (f64, f64),
     /// Most events at a time, 1 to 5.
     pub polyphony: usize,
+    /// How likely an event that begins while others sound is of the class of one of them, in [0, 1]; at 0 no class
+    /// overlaps with itself.
+    pub same_class: f64,
     /// Share of events that move, in [0, 1].
     pub moving: f64,
-    /// Lowest and highest ratio of event to ambient noise power of a recording, in dB.
+    /// Share of the time in which no event sounds, in [0, 0.9].
+    pub silence: f64,
+    /// Level of an event in dB, within [-40, 40]; 0 is the same for all.
+    pub gain_db: (f64, f64),
+    /// Ratio of event to ambient noise power of a recording, in dB within [-20, 100].
     pub snr_db: (f64, f64),
+    /// Change of the ambient noise's power density in dB an octave, within [-12, 6].
+    pub noise_tilt_db: (f64, f64),
+    /// Folder of recorded ambient noise, instead of generated noise.
+    pub ambience: Option<PathBuf>,
+    /// Most unlabelled sounds in a recording, up to 20; 2 where the folder of events has some when absent, else 0.
+    pub interferers: Option<usize>,
     /// Seed of everything random.
     pub seed: u64,
     /// Proportion of train to test minutes, both above 0.
@@ -40,10 +62,22 @@ impl SynthConfig {
         Self {
             minutes,
             events: None,
+            builtin: false,
+            classes: Vec::new(),
             rooms: None,
+            rirs: None,
+            rt60_s: (0.2, 0.6),
             polyphony: 2,
+            // The labels of STARSS22 leave 14% of the frames empty, and have two of one class in a fifth of those
+            // with two or more.
+            same_class: 0.1,
             moving: 0.25,
+            silence: 0.15,
+            gain_db: (-5.0, 5.0),
             snr_db: (10.0, 30.0),
+            noise_tilt_db: (-6.0, -2.0),
+            ambience: None,
+            interferers: None,
             seed: 0,
             split: (3.0, 1.0),
         }
@@ -62,10 +96,21 @@ impl SynthConfig {
         let rooms = self.rooms.is_none_or(|rooms| (2..=1000).contains(&rooms));
         check(rooms, "rooms", "2 to 1000", format!("{:?}", self.rooms.unwrap_or(0)))?;
         check((1..=5).contains(&self.polyphony), "polyphony", "1 to 5", self.polyphony.to_string())?;
-        check((0.0..=1.0).contains(&self.moving), "moving", "a share in [0, 1]", self.moving.to_string())?;
-        let (low, high) = self.snr_db;
-        let snr = low <= high && low >= -20.0 && high <= 100.0;
-        check(snr, "snr", "LO:HI in dB with -20 <= LO <= HI <= 100", format!("{low}:{high}"))?;
+        for (key, share) in [("moving", self.moving), ("same-class", self.same_class)] {
+            check((0.0..=1.0).contains(&share), key, "a share in [0, 1]", share.to_string())?;
+        }
+        let silence = (0.0..=0.9).contains(&self.silence);
+        check(silence, "silence", "a share in [0, 0.9]", self.silence.to_string())?;
+        let interferers = self.interferers.is_none_or(|most| most <= 20);
+        check(interferers, "interferers", "0 to 20", format!("{:?}", self.interferers.unwrap_or(0)))?;
+        for (key, (low, high), least, most, expected) in [
+            ("rt60", self.rt60_s, 0.15, 1.0, "LO:HI in seconds with 0.15 <= LO <= HI <= 1"),
+            ("snr", self.snr_db, -20.0, 100.0, "LO:HI in dB with -20 <= LO <= HI <= 100"),
+            ("gain", self.gain_db, -40.0, 40.0, "LO:HI in dB with -40 <= LO <= HI <= 40"),
+            ("noise-tilt", self.noise_tilt_db, -12.0, 6.0, "LO:HI in dB an octave with -12 <= LO <= HI <= 6"),
+        ] {
+            check(low <= high && low >= least && high <= most, key, expected, format!("{low}:{high}"))?;
+        }
         let (train, test) = self.split;
         let split = train > 0.0 && test > 0.0 && (train + test).is_finite();
         check(split, "split", "two numbers above 0, as in 3:1", format!("{train}:{test}"))?;
@@ -81,23 +126,20 @@ impl SynthConfig {
         (self.minutes * 60_000.0 * share / (train + test)).round() / 1_000.0
     }
 
-    fn rooms_of(&self, subset: Subset) -> (usize, usize) {
-        let (train, test) = match self.rooms {
-            None => ROOMS,
-            Some(rooms) => {
-                let share = self.split.1 / (self.split.0 + self.split.1);
-                let test = ((rooms as f64 * share).round() as usize).clamp(1, rooms - 1);
-                (rooms - test, test)
-            }
-        };
-        if subset == Subset::Train { (1, train) } else { (train + 1, test) }
+    /// Number of simulated rooms of the train and of the test subset.
+    pub(super) fn room_counts(&self) -> (usize, usize) {
+        let Some(rooms) = self.rooms else { return ROOMS };
+        let share = self.split.1 / (self.split.0 + self.split.1);
+        let test = ((rooms as f64 * share).round() as usize).clamp(1, rooms - 1);
+        (rooms - test, test)
     }
 
-    /// The recordings to make, in order. Rooms are numbered from 1, those of the test subset after the others.
-    pub(super) fn recordings(&self) -> Vec<RecordingPlan> {
+    /// The recordings to make, in order, with so many rooms for train and test. Rooms are numbered from 1, those of
+    /// the test subset after the others.
+    pub(super) fn recordings(&self, rooms: (usize, usize)) -> Vec<RecordingPlan> {
         let mut plans = Vec::new();
-        for subset in [Subset::Train, Subset::Test] {
-            let (first_room, rooms) = self.rooms_of(subset);
+        for (subset, first_room, rooms) in [(Subset::Train, 1, rooms.0), (Subset::Test, rooms.0 + 1, rooms.1)]
+        {
             let seconds = self.seconds(subset);
             let whole = (seconds / RECORDING_S) as usize;
             let rest = seconds - whole as f64 * RECORDING_S;
@@ -150,7 +192,7 @@ mod tests {
     fn minutes_and_rooms_are_divided() {
         let config = SynthConfig { split: (8.0, 3.0), ..SynthConfig::new(11.0) };
         config.validate().unwrap();
-        let plans = config.recordings();
+        let plans = config.recordings(config.room_counts());
         let (train, test): (Vec<_>, Vec<_>) = plans.iter().partition(|plan| plan.subset == Subset::Train);
         assert_eq!((train.len(), test.len()), (16, 6));
         assert!(plans.iter().all(|plan| plan.frames == 300));
@@ -172,6 +214,13 @@ mod tests {
             (SynthConfig { polyphony: 0, ..base.clone() }, "polyphony"),
             (SynthConfig { moving: 1.5, ..base.clone() }, "moving"),
             (SynthConfig { snr_db: (30.0, 6.0), ..base.clone() }, "snr"),
+            (SynthConfig { rt60_s: (0.1, 0.5), ..base.clone() }, "rt60"),
+            (SynthConfig { rt60_s: (0.5, f64::NAN), ..base.clone() }, "rt60"),
+            (SynthConfig { gain_db: (0.0, 50.0), ..base.clone() }, "gain"),
+            (SynthConfig { noise_tilt_db: (-20.0, 0.0), ..base.clone() }, "noise-tilt"),
+            (SynthConfig { silence: 1.0, ..base.clone() }, "silence"),
+            (SynthConfig { same_class: -0.1, ..base.clone() }, "same-class"),
+            (SynthConfig { interferers: Some(21), ..base.clone() }, "interferers"),
             (SynthConfig { split: (1.0, 0.0), ..base.clone() }, "split"),
             (SynthConfig { split: (1000.0, 1.0), ..base }, "minutes"),
         ] {

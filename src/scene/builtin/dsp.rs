@@ -1,6 +1,6 @@
 //! The few building blocks that the procedural events are made of.
 
-use std::f32::consts::{PI, TAU};
+use std::f32::consts::TAU;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -26,7 +26,11 @@ pub(super) struct Oscillator {
 impl Oscillator {
     /// The phase, in cycles, after one more sample at `hz`.
     pub(super) fn advance(&mut self, hz: f32) -> f32 {
-        self.phase = (self.phase + hz / SAMPLE_RATE as f32).fract();
+        self.phase += hz / SAMPLE_RATE as f32;
+        // Below half the sample rate, one turn is the most there is to take off.
+        if self.phase >= 1.0 {
+            self.phase -= 1.0;
+        }
         self.phase
     }
 
@@ -34,6 +38,77 @@ impl Oscillator {
     pub(super) fn sine(&mut self, hz: f32) -> f32 {
         (TAU * self.advance(hz)).sin()
     }
+}
+
+/// One period of a sound of many harmonics, so that a sample costs a look-up and not a sum of sines.
+pub(super) struct Wave {
+    table: Vec<f32>,
+}
+
+impl Wave {
+    /// Samples of a period.
+    const SIZE: usize = 2048;
+
+    /// The sum of sines with the given amplitudes of the first, second, ... harmonic.
+    pub(super) fn new(harmonics: &[f32]) -> Self {
+        let at = |n: usize| {
+            let phase = TAU * n as f32 / Self::SIZE as f32;
+            harmonics.iter().zip(1..).map(|(gain, k)| gain * (phase * k as f32).sin()).sum()
+        };
+        Self { table: (0..=Self::SIZE).map(at).collect() }
+    }
+
+    /// The value at a phase in cycles, in [0, 1].
+    pub(super) fn at(&self, phase: f32) -> f32 {
+        let place = phase * Self::SIZE as f32;
+        let index = (place as usize).min(Self::SIZE - 1);
+        let (low, high) = (self.table[index], self.table[index + 1]);
+        low + (place - index as f32) * (high - low)
+    }
+}
+
+/// Amplitudes of harmonics that fall by `power`, each with its own strength, up to 10 kHz and at most `most`.
+pub(super) fn harmonics(hz: f32, power: f32, most: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+    let count = ((10_000.0 / hz) as usize).clamp(1, most);
+    (1..=count).map(|k| rng.random_range(0.4..1.0) / (k as f32).powf(power)).collect()
+}
+
+/// A struck resonance: a sine that dies away, by a two-pole recursion.
+pub(super) struct Mode {
+    feedback: [f32; 2],
+    outputs: [f32; 2],
+}
+
+impl Mode {
+    /// A mode at `hz`, struck at its first sample, that falls to 1/e in `decay_s`.
+    pub(super) fn new(hz: f32, decay_s: f32, amplitude: f32) -> Self {
+        let omega = TAU * hz / SAMPLE_RATE as f32;
+        let radius = (-1.0 / (decay_s * SAMPLE_RATE as f32)).exp();
+        // The outputs before the first are such that it is 0 and the second the sine's.
+        let before = -amplitude * omega.sin() / radius;
+        let feedback = [2.0 * radius * omega.cos(), -radius * radius];
+        Self { feedback, outputs: [before, feedback[0] * before / -feedback[1]] }
+    }
+
+    /// The next sample.
+    pub(super) fn next(&mut self) -> f32 {
+        let output = self.feedback[0] * self.outputs[0] + self.feedback[1] * self.outputs[1];
+        self.outputs = [output, self.outputs[0]];
+        output
+    }
+}
+
+/// A burst of white noise that falls to 1/e in `decay_s`, of so many samples.
+pub(super) fn click(length: usize, decay_s: f32, level: f32, rng: &mut ChaCha8Rng) -> Vec<f32> {
+    let decay = (-1.0 / (decay_s * SAMPLE_RATE as f32)).exp();
+    let mut envelope = level;
+    (0..length)
+        .map(|_| {
+            let x = envelope * noise(rng);
+            envelope *= decay;
+            x
+        })
+        .collect()
 }
 
 /// A second-order band-pass with unit gain at its centre (R. Bristow-Johnson's cookbook).
@@ -96,7 +171,7 @@ impl LowPass {
 /// [0, 1].
 pub(super) fn hump(position: f32, attack: f32, release: f32) -> f32 {
     let edge = (position / attack).min((1.0 - position) / release).clamp(0.0, 1.0);
-    0.5 - 0.5 * (PI * edge).cos()
+    edge * edge * (3.0 - 2.0 * edge)
 }
 
 /// Adds `burst` into `clip` at `start`; what does not fit is dropped.

@@ -1,9 +1,9 @@
-//! Voices: human syllables by source and formants, bird song by sweeps.
+//! Human voices: syllables by source and formants, laughter.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::dsp::{BandPass, LowPass, Oscillator, add_at, hump, log_uniform, noise, samples};
+use super::dsp::{BandPass, LowPass, Oscillator, hump, log_uniform, noise, samples};
 
 /// First three formants of ten American English vowels, in Hz (Peterson and Barney, 1952, men).
 const VOWELS: [[f32; 3]; 10] = [
@@ -18,15 +18,42 @@ const VOWELS: [[f32; 3]; 10] = [
     [640.0, 1190.0, 2390.0],
     [490.0, 1350.0, 1690.0],
 ];
+/// The open ones, of which laughter is made.
+const OPEN_VOWELS: [[f32; 3]; 3] = [VOWELS[3], VOWELS[4], VOWELS[8]];
+
+/// One speaker.
+struct Speaker {
+    pitch_hz: f32,
+    /// Formants relative to a man's: shorter vocal tracts have higher ones.
+    tract: f32,
+    /// Noise in the voice.
+    breath: f32,
+}
+
+/// A woman speaking.
+pub(super) fn female_speech(rng: &mut ChaCha8Rng) -> Vec<f32> {
+    let speaker = Speaker {
+        pitch_hz: log_uniform(rng, 175.0, 270.0),
+        tract: rng.random_range(1.12..1.24),
+        breath: rng.random_range(0.05..0.15),
+    };
+    speech(&speaker, rng)
+}
+
+/// A man speaking.
+pub(super) fn male_speech(rng: &mut ChaCha8Rng) -> Vec<f32> {
+    let speaker = Speaker {
+        pitch_hz: log_uniform(rng, 82.0, 140.0),
+        tract: rng.random_range(0.93..1.03),
+        breath: rng.random_range(0.02..0.08),
+    };
+    speech(&speaker, rng)
+}
 
 /// Speech-like syllables of one voice: a pulse train with gliding pitch through moving formants, with bursts
 /// of noise for consonants.
-pub(super) fn speech(rng: &mut ChaCha8Rng) -> Vec<f32> {
-    let pitch_hz = log_uniform(rng, 85.0, 240.0);
-    // Higher voices come from shorter vocal tracts.
-    let tract = (pitch_hz / 120.0).powf(0.25) * rng.random_range(0.95..1.05);
+fn speech(speaker: &Speaker, rng: &mut ChaCha8Rng) -> Vec<f32> {
     let rate = rng.random_range(3.2..5.5);
-    let breath = rng.random_range(0.02..0.12);
     let mut clip = Vec::new();
     for _ in 0..rng.random_range(5..14) {
         let mut fricative = BandPass::new(log_uniform(rng, 2_500.0, 7_000.0), 2_500.0);
@@ -38,8 +65,9 @@ pub(super) fn speech(rng: &mut ChaCha8Rng) -> Vec<f32> {
             }),
         );
         let length = samples(rng.random_range(0.7..1.2) / rate);
-        let pitch = pitch_hz * rng.random_range(0.85..1.2);
-        clip.extend(syllable(length, pitch, tract, breath, rng));
+        let pitch_hz = speaker.pitch_hz * rng.random_range(0.85..1.2);
+        let vowels = [0, 1].map(|_| VOWELS[rng.random_range(0..VOWELS.len())]);
+        clip.extend(syllable(length, &Speaker { pitch_hz, ..*speaker }, vowels, rng));
         if rng.random_bool(0.15) {
             clip.extend(vec![0.0; samples(rng.random_range(0.05..0.2))]);
         }
@@ -47,58 +75,59 @@ pub(super) fn speech(rng: &mut ChaCha8Rng) -> Vec<f32> {
     clip
 }
 
-fn syllable(length: usize, pitch_hz: f32, tract: f32, breath: f32, rng: &mut ChaCha8Rng) -> Vec<f32> {
+/// A vowel that glides into another.
+fn syllable(length: usize, speaker: &Speaker, [from, to]: [[f32; 3]; 2], rng: &mut ChaCha8Rng) -> Vec<f32> {
     const BANDWIDTHS: [f32; 3] = [80.0, 110.0, 160.0];
     const GAINS: [f32; 3] = [1.0, 0.6, 0.35];
-    let from = VOWELS[rng.random_range(0..VOWELS.len())];
-    let to = VOWELS[rng.random_range(0..VOWELS.len())];
     let glide: f32 = rng.random_range(0.8..1.1);
     let (mut glottis, mut tilt) = (Oscillator::default(), LowPass::new(1_500.0));
     let mut formants: [BandPass; 3] = Default::default();
-    let mut bright = BandPass::new(4_200.0 * tract, 1_500.0);
+    let mut bright = BandPass::new(4_200.0 * speaker.tract, 1_500.0);
+    let mut pitch_hz = speaker.pitch_hz;
     (0..length)
         .map(|n| {
             let position = n as f32 / length as f32;
             if n % 64 == 0 {
+                pitch_hz = speaker.pitch_hz * glide.powf(position);
                 for (i, formant) in formants.iter_mut().enumerate() {
                     let hz = from[i] + (to[i] - from[i]) * position;
-                    formant.tune(hz * tract, BANDWIDTHS[i]);
+                    formant.tune(hz * speaker.tract, BANDWIDTHS[i]);
                 }
             }
-            let phase = glottis.advance(pitch_hz * glide.powf(position));
             // A saw that opens slowly and closes at once, softened by the tilt of the glottal spectrum.
-            let pulse = tilt.next(2.0 * phase - 1.0) + breath * noise(rng);
+            let pulse = tilt.next(2.0 * glottis.advance(pitch_hz) - 1.0) + speaker.breath * noise(rng);
             let vowel: f32 = formants.iter_mut().zip(GAINS).map(|(f, gain)| gain * f.next(pulse)).sum();
             hump(position, 0.15, 0.35) * (4.0 * vowel + 0.8 * bright.next(pulse))
         })
         .collect()
 }
 
-/// Bird song: a phrase of one kind of chirp, swept over 2 to 8 kHz with a harmonic and a trill.
-pub(super) fn bird(rng: &mut ChaCha8Rng) -> Vec<f32> {
-    let chirps = rng.random_range(3..12);
-    let base_hz = log_uniform(rng, 1_900.0, 3_600.0);
-    let span = rng.random_range(1.2..2.0_f32);
-    let upward = rng.random_bool(0.5);
-    let trill_hz = rng.random_range(15.0..45.0);
-    let trill_depth = rng.random_range(0.0..0.25);
-    let chirp_s = rng.random_range(0.06..0.22);
-    let pause_s = rng.random_range(0.04..0.2);
+/// Laughter: bouts of "ha", four to six a second, each a puff of breath and an open vowel, falling in pitch.
+pub(super) fn laughter(rng: &mut ChaCha8Rng) -> Vec<f32> {
+    let mut voice = Speaker {
+        pitch_hz: log_uniform(rng, 150.0, 420.0),
+        tract: rng.random_range(0.95..1.25),
+        breath: rng.random_range(0.15..0.4),
+    };
+    let vowel = OPEN_VOWELS[rng.random_range(0..OPEN_VOWELS.len())];
+    let interval_s = 1.0 / rng.random_range(4.2..6.2);
+    let voiced_share = rng.random_range(0.4..0.6);
     let mut clip = Vec::new();
-    for _ in 0..chirps {
-        let length = samples(chirp_s * rng.random_range(0.8..1.25));
-        let start = base_hz * rng.random_range(0.92..1.08);
-        let (mut voice, mut trill) = (Oscillator::default(), Oscillator::default());
-        clip.extend((0..length).map(|n| {
-            let position = n as f32 / length as f32;
-            let along = if upward { position } else { 1.0 - position };
-            let hz = start * span.powf(along) * (1.0 + trill_depth * trill.sine(trill_hz));
-            let phase = std::f32::consts::TAU * voice.advance(hz.min(5_500.0));
-            hump(position, 0.25, 0.4) * (phase.sin() + 0.25 * (2.0 * phase).sin() + 0.05 * noise(rng))
-        }));
-        clip.extend(vec![0.0; samples(pause_s * rng.random_range(0.7..1.4))]);
+    for _ in 0..rng.random_range(1..=2) {
+        for _ in 0..rng.random_range(4..9) {
+            let puff = samples(interval_s * (1.0 - voiced_share) * rng.random_range(0.9..1.1));
+            let mut formants = vowel.map(|hz| BandPass::new(hz * voice.tract, 400.0));
+            clip.extend((0..puff).map(|n| {
+                let x = noise(rng);
+                let breath: f32 = formants.iter_mut().map(|formant| formant.next(x)).sum();
+                hump(n as f32 / puff as f32, 0.5, 0.1) * (0.9 * breath + 0.15 * x)
+            }));
+            let length = samples(interval_s * voiced_share * rng.random_range(0.9..1.1));
+            clip.extend(syllable(length, &voice, [vowel; 2], rng));
+            voice.pitch_hz *= rng.random_range(0.93..1.0);
+        }
+        clip.extend(vec![0.0; samples(rng.random_range(0.1..0.4))]);
+        voice.pitch_hz *= rng.random_range(1.1..1.35);
     }
-    let mut whole = vec![0.0; clip.len().max(samples(0.5))];
-    add_at(&mut whole, 0, &clip);
-    whole
+    clip
 }

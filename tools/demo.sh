@@ -25,7 +25,8 @@ rm -rf "$out"
 mkdir -p "$out"
 
 echo "== 1/4 dataset: about 8 minutes to train on, 3 in other rooms to test on"
-"$program" data synth "$out/data" --minutes 11 --split 8:3 --rooms 22 --snr 15:30 --seed 1
+"$program" data synth "$out/data" --minutes 11 --split 8:3 --rooms 22 --snr 15:30 --seed 1 \
+  --classes female_speech,clapping,telephone,footsteps,door,music,water_tap,bell
 
 echo "== 2/4 search: three stages, $workers workers"
 launched=yes

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Sqlite, SqlitePool, Transaction};
@@ -15,6 +15,9 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite")
 
 /// Set by the first migration; "AT2S".
 const APPLICATION_ID: i64 = 1_096_036_947;
+
+/// Pause between two tries to open a store that another program is creating.
+const TURN: Duration = Duration::from_millis(20);
 
 /// What a test wants to control and a user does not.
 #[derive(Clone)]
@@ -68,10 +71,24 @@ impl Store {
         if !create && !path.is_file() {
             return Err(StoreError::Missing { path });
         }
-        match Self::connect(&path, create, options).await {
+        match Self::connect_in_turn(&path, create, options).await {
             Err(error @ (StoreError::NotAStore { .. } | StoreError::Newer { .. })) => Err(error),
             Err(error) => Err(StoreError::Open { path, source: Box::new(error) }),
             Ok(store) => Ok(store),
+        }
+    }
+
+    /// Connects, again and again within the busy time-out while another program creates the same store: SQLite does
+    /// not wait by itself for the change to WAL mode.
+    async fn connect_in_turn(path: &Path, create: bool, options: StoreOptions) -> Result<Self, StoreError> {
+        let begun = Instant::now();
+        loop {
+            match Self::connect(path, create, options.clone()).await {
+                Err(StoreError::Locked(_)) if begun.elapsed() < options.busy_timeout => {
+                    tokio::time::sleep(TURN).await;
+                }
+                outcome => return outcome,
+            }
         }
     }
 

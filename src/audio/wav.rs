@@ -3,6 +3,9 @@
 //! RIFF and RF64 (EBU Tech 3306, for files over 4 GiB), `WAVE_FORMAT_PCM`, `WAVE_FORMAT_IEEE_FLOAT` and
 //! `WAVE_FORMAT_EXTENSIBLE` (Microsoft, "Multiple Channel Audio Data and WAVE Files"). The samples themselves are
 //! not touched, so a header costs the same however long the recording is.
+//!
+//! hound, which writes our wav files, knows neither RF64 nor the sizes that programs leave in what they write to a
+//! pipe, and trusts the announced size where a file was cut short.
 
 use std::io::{Read, Seek, SeekFrom};
 

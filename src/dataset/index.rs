@@ -21,6 +21,8 @@ use crate::fs::{self, FileError};
 const VERSION: u32 = 1;
 /// Files younger than this are looked at again: more than a tick of any file system's clock.
 const SETTLED: Duration = Duration::from_secs(2);
+/// Indexes that nothing has read for so long are removed: 30 days.
+const UNUSED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Size and times of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,13 +171,44 @@ impl Index {
         let written = serde_json::to_vec(&self.content).map_err(std::io::Error::from);
         let written =
             written.map_err(FileError::at("write", &path)).and_then(|bytes| fs::write_bytes(&path, &bytes));
-        if let Err(error) = written {
-            tracing::warn!("the index of the dataset is not kept: {error}");
+        match written {
+            Ok(()) => remove_unused(&path, SystemTime::now()),
+            Err(error) => tracing::warn!("the index of the dataset is not kept: {error}"),
         }
     }
 
     /// The path below the dataset's folder, as far as it is below it.
     fn key<'a>(&self, audio: &'a Path) -> &'a Path {
         audio.strip_prefix(&self.root).unwrap_or(audio)
+    }
+}
+
+/// Removes what lies beside `index` and was neither read nor written within [`UNUSED`]: most likely its dataset is gone,
+/// and if not, opening it once more costs what it cost the first time.
+fn remove_unused(index: &Path, now: SystemTime) {
+    let entries = index.parent().and_then(|folder| std::fs::read_dir(folder).ok());
+    for entry in entries.into_iter().flatten().flatten() {
+        let used = entry.metadata().and_then(|m| Ok(m.accessed()?.max(m.modified()?)));
+        let unused = used.is_ok_and(|used| now.duration_since(used).is_ok_and(|idle| idle > UNUSED));
+        if unused && entry.path() != index {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_not_used_for_long_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["index.json", "other.json"].map(|name| folder.path().join(name));
+        paths.iter().for_each(|path| std::fs::write(path, "{}").unwrap());
+        let left = || paths.iter().filter(|path| path.exists()).count();
+        remove_unused(&paths[0], SystemTime::now());
+        assert_eq!(left(), 2);
+        remove_unused(&paths[0], SystemTime::now() + UNUSED + SETTLED);
+        assert!(left() == 1 && paths[0].exists());
     }
 }

@@ -1,13 +1,16 @@
-// What tch lacks: tracing a function with several outputs into a module whose tensors are buffers, so that Python
-// gets a tuple and `.to(device)` moves everything. Compiled against the same libtorch as torch-sys.
+// What tch lacks. Tracing a function with several outputs into a module whose tensors are buffers, so that Python gets
+// a tuple and `.to(device)` moves everything; calling a scripted function, also within a trace. Compiled against the
+// same libtorch as torch-sys.
 #include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/frontend/tracer.h>
 #include <torch/csrc/jit/passes/fixup_trace_scope_blocks.h>
 #include <torch/csrc/jit/passes/normalize_ops.h>
+#include <torch/jit.h>
 #include <torch/script.h>
 
 namespace jit = torch::jit;
@@ -106,6 +109,41 @@ void at2seld_trace_abandon(void *module) {
   jit::tracer::abandon();
   delete static_cast<jit::Module *>(module);
 }
+
+// Compiles TorchScript. Returns null, or what went wrong (to be freed with at2seld_free).
+char *at2seld_script_compile(const char *source, void **unit) {
+  return guarded([&] { *unit = new std::shared_ptr<jit::CompilationUnit>(jit::compile(source)); });
+}
+
+// Calls a function of one tensor that returns one. Within a trace, its graph goes into the trace with its loops.
+char *at2seld_script_call(void *unit, const char *name, const torch::Tensor *input, void **output) {
+  try {
+    auto state = jit::tracer::getTracingState();
+    jit::Function &function = (*static_cast<std::shared_ptr<jit::CompilationUnit> *>(unit))->get_function(name);
+    jit::Stack stack{*input};
+    // Run outside of the trace, which gets the graph instead of what one run did.
+    jit::tracer::setTracingState(nullptr);
+    try {
+      function.run(stack);
+    } catch (...) {
+      jit::tracer::setTracingState(state);
+      throw;
+    }
+    jit::tracer::setTracingState(state);
+    torch::Tensor result = jit::pop(stack).toTensor();
+    if (state) {
+      auto values = jit::insertGraph(*state->graph, *jit::toGraphFunction(function).graph(), {state->getValue(*input)});
+      state->setValue(result, values.at(0));
+    }
+    *output = new torch::Tensor(result);
+    return nullptr;
+  } catch (const std::exception &error) {
+    return strdup(error.what());
+  }
+}
+
+// Frees what at2seld_script_compile made.
+void at2seld_script_free(void *unit) { delete static_cast<std::shared_ptr<jit::CompilationUnit> *>(unit); }
 
 // Frees a message.
 void at2seld_free(char *message) { free(message); }

@@ -1,4 +1,5 @@
-//! What tch lacks, over a small C++ file compiled against the same libtorch: tracing with several outputs.
+//! What tch lacks, over a small C++ file compiled against the same libtorch: tracing with several outputs, and
+//! functions in TorchScript.
 #![expect(unsafe_code, reason = "calls into src/torch_ext.cpp; every pointer is made and used here")]
 
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -19,6 +20,14 @@ unsafe extern "C" {
         path: *const c_char,
     ) -> *mut c_char;
     fn at2seld_trace_abandon(module: *mut c_void);
+    fn at2seld_script_compile(source: *const c_char, unit: *mut *mut c_void) -> *mut c_char;
+    fn at2seld_script_call(
+        unit: *mut c_void,
+        name: *const c_char,
+        input: *const c_void,
+        output: *mut *mut c_void,
+    ) -> *mut c_char;
+    fn at2seld_script_free(unit: *mut c_void);
     fn at2seld_free(message: *mut c_char);
 }
 
@@ -57,6 +66,55 @@ pub fn trace_to_file(
     let pointers: Vec<*const c_void> = outputs.iter().map(|output| output.as_ptr().cast()).collect();
     // SAFETY: the module comes from at2seld_trace_begin and is given away here; outputs live through the call.
     check(unsafe { at2seld_trace_end(module, pointers.as_ptr(), pointers.len(), file.as_ptr()) })
+}
+
+/// A function in TorchScript of one tensor, which returns one: for loops over time, which tracing would unroll.
+#[derive(Debug)]
+pub struct Script {
+    unit: *mut c_void,
+    name: CString,
+}
+
+// SAFETY: a compilation unit is not tied to a thread, and libtorch runs its functions from several at once.
+unsafe impl Send for Script {}
+// SAFETY: as above; nothing here changes it after it was made.
+unsafe impl Sync for Script {}
+
+impl Script {
+    /// Compiles `source`, which defines the function `name`.
+    ///
+    /// # Errors
+    /// The source is no TorchScript.
+    pub fn compile(source: &str, name: &str) -> Result<Self, TchError> {
+        let (source, name) = (CString::new(source)?, CString::new(name)?);
+        let mut unit = std::ptr::null_mut();
+        // SAFETY: source lives through the call; unit is written before a null message is returned.
+        check(unsafe { at2seld_script_compile(source.as_ptr(), &mut unit) })?;
+        Ok(Self { unit, name })
+    }
+
+    /// Calls it; a trace that is going on gets its graph.
+    ///
+    /// # Panics
+    /// As operators of tch do: when an operation in it refuses the input.
+    pub fn call(&self, input: &Tensor) -> Tensor {
+        let mut output = std::ptr::null_mut();
+        // SAFETY: the unit comes from at2seld_script_compile; output is written before a null message is returned, and
+        // points to a tensor made for the one who asked.
+        let called = unsafe {
+            let name = self.name.as_ptr();
+            check(at2seld_script_call(self.unit, name, input.as_ptr().cast(), &mut output))
+                .map(|()| Tensor::from_ptr(output.cast()))
+        };
+        called.unwrap_or_else(|e| panic!("{e}"))
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        // SAFETY: the unit comes from at2seld_script_compile and is freed here and nowhere else.
+        unsafe { at2seld_script_free(self.unit) }
+    }
 }
 
 fn check(message: *mut c_char) -> Result<(), TchError> {
@@ -111,6 +169,37 @@ mod tests {
         let IValue::Tuple(outputs) = output else { panic!("no tuple") };
         let IValue::Tensor(first) = &outputs[0] else { panic!("no tensor") };
         assert_eq!(first.kind(), Kind::Double);
+    }
+
+    const RUNNING_MAXIMUM: &str = "
+def running_maximum(x: Tensor) -> Tensor:
+    largest = x[0]
+    out: List[Tensor] = []
+    for i in range(x.size(0)):
+        largest = torch.max(largest, x[i])
+        out.append(largest)
+    return torch.stack(out)
+";
+
+    #[test]
+    fn a_script_loops_as_often_as_its_input_is_long_also_in_a_trace() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.pt");
+        let script = Script::compile(RUNNING_MAXIMUM, "running_maximum").unwrap();
+        let example = Tensor::from_slice(&[1f32, 3.0, 2.0]);
+        trace_to_file("Maximum", &example, &path, |x| vec![script.call(&(x * 2.0)) + 1.0]).unwrap();
+        let module = CModule::load(&path).unwrap();
+        let input = Tensor::from_slice(&[0f32, -1.0, 4.0, 2.0, 5.0]);
+        let IValue::Tuple(outputs) = module.forward_is(&[IValue::Tensor(input)]).unwrap() else {
+            panic!("no tuple")
+        };
+        let IValue::Tensor(first) = &outputs[0] else { panic!("no tensor") };
+        assert_eq!(Vec::<f32>::try_from(first).unwrap(), [1.0, 1.0, 9.0, 9.0, 11.0]);
+    }
+
+    #[test]
+    fn what_is_no_script_is_an_error() {
+        assert!(Script::compile("def f(x: Tensor): return y", "f").is_err());
     }
 
     #[test]

@@ -9,8 +9,9 @@ use super::checkpoint::Checkpoint;
 use super::error::Error;
 use super::tagger::{Activation, Head, Tagger, Tap};
 use super::weights::Weights;
-use crate::features::mel::{MelConfig, MelNorm, MelScale};
-use crate::features::stft::{Padding, Stft, StftConfig};
+use crate::features::Scale;
+use crate::features::filterbank::{BankConfig, Norm};
+use crate::features::stft::{Padding, Stft, StftConfig, Window};
 
 const NAME: &str = "aisfx";
 const SAMPLE_RATE: u32 = 44100;
@@ -85,15 +86,22 @@ impl Aisfx {
         if !problems.is_empty() {
             return Err(Error::Mismatch { name: NAME, path: path.to_owned(), problems });
         }
-        let stft = StftConfig { n_fft: N_FFT, hop: HOP, win_length: N_FFT, padding: Padding::Zeros };
-        let mel = MelConfig {
+        let stft = StftConfig {
+            n_fft: N_FFT,
+            hop: HOP,
+            win_length: N_FFT,
+            window: Window::Hann,
+            padding: Padding::Zeros,
+        };
+        let mel = BankConfig {
             sample_rate: SAMPLE_RATE,
             n_fft: N_FFT,
             bands: BANDS,
             fmin_hz: 0.0,
             fmax_hz: f64::from(SAMPLE_RATE) / 2.0,
-            scale: MelScale::Htk,
-            norm: MelNorm::SumOne,
+            scale: Scale::Htk,
+            linear_below_hz: 0.0,
+            norm: Norm::SumOne,
         };
         Ok(Self {
             sha256,

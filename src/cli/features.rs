@@ -1,14 +1,20 @@
 //! `features`: descriptors of a recording, as tensors in a file.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use serde_json::json;
-use tch::Device;
+use tch::nn::VarStore;
+use tch::{Device, Kind, Tensor};
 
 use super::error::{self, CommandResult};
 use super::format::Format;
 use super::recording::{self, Recording};
-use crate::features::{Descriptor, FeatureConfig, FrontEnd};
+use crate::features::{
+    Descriptor, FeatureConfig, Frames, FrontEnd, Normalisation, Padding, Preset, Scale, Window,
+};
 use crate::report::table::Table;
 
 /// Compute descriptors of a four-channel FOA recording (W, Y, Z, X).
@@ -16,28 +22,173 @@ use crate::report::table::Table;
 pub(crate) struct Args {
     /// The recording.
     wav: PathBuf,
-    /// Descriptors, separated by commas: logmel, iv.
-    #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',', required = true, value_parser = descriptor)]
+    /// Descriptors, separated by commas; docs/features.md says what each is
+    #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',', required_unless_present = "preset")]
     descriptor: Vec<Descriptor>,
-    /// FFT and window length in samples.
-    #[arg(long, value_name = "N", default_value_t = FeatureConfig::default().n_fft)]
-    n_fft: i64,
-    /// Hop in samples.
-    #[arg(long, value_name = "N", default_value_t = FeatureConfig::default().hop)]
-    hop: i64,
-    /// Mel bands.
-    #[arg(long, value_name = "N", default_value_t = FeatureConfig::default().bands)]
-    bands: i64,
+    /// Begin with the settings of other people's code instead of the defaults
+    #[arg(long)]
+    preset: Option<Preset>,
     /// Where to write: safetensors, a tensor [channels, frames, bands] for each descriptor.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Keep the frame centred on the end too: floor(S / hop) + 1 frames instead of floor(S / hop)
+    #[arg(long)]
+    all_frames: bool,
+    #[command(flatten)]
+    grid: Grid,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-fn descriptor(name: &str) -> Result<Descriptor, String> {
-    serde_json::from_value(json!(name)).map_err(|_| "expected logmel or iv".to_owned())
+/// The time-frequency grid; what is not given comes from the preset or the defaults.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Time-frequency grid")]
+struct Grid {
+    /// FFT length in samples [default: 1024]
+    #[arg(long, value_name = "N")]
+    n_fft: Option<i64>,
+    /// Hop in samples [default: 480]
+    #[arg(long, value_name = "N")]
+    hop: Option<i64>,
+    /// Window length in samples [default: that of the FFT]
+    #[arg(long, value_name = "N")]
+    win_length: Option<i64>,
+    /// Shape of the window [default: hann]
+    #[arg(long)]
+    window: Option<Window>,
+    /// What stands beyond the ends [default: reflect]
+    #[arg(long)]
+    padding: Option<Padding>,
+    /// Bands [default: 64, on the salsa scale as many as it has]
+    #[arg(long, value_name = "N")]
+    bands: Option<i64>,
+    /// How bands are spaced [default: mel]
+    #[arg(long)]
+    scale: Option<Scale>,
+    /// Lower edge of the lowest band, in Hz [default: 20]
+    #[arg(long, value_name = "HZ")]
+    fmin: Option<f64>,
+    /// Upper edge of the highest band, in Hz [default: half the sample rate]
+    #[arg(long, value_name = "HZ")]
+    fmax: Option<f64>,
+    /// Where the log scale becomes logarithmic, in Hz [default: 500]
+    #[arg(long, value_name = "HZ")]
+    linear_below: Option<f64>,
+    /// How far logmel reaches below the loudest value of its channel, in dB [default: no limit]
+    #[arg(long, value_name = "DB")]
+    range_db: Option<f64>,
+    /// How descriptors are brought to a common range [default: none]
+    #[arg(long, value_parser = normalisation)]
+    normalisation: Option<Normalisation>,
+}
+
+fn normalisation(text: &str) -> Result<Normalisation, String> {
+    match text {
+        "none" => Ok(Normalisation::None),
+        "chunk" => Ok(Normalisation::Chunk),
+        "pcen" => Ok(Normalisation::Pcen),
+        _ => Err("expected none, chunk or pcen (statistics of a dataset exist in training only)".to_owned()),
+    }
+}
+
+impl ValueEnum for Descriptor {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
+}
+
+impl ValueEnum for Preset {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Dcase => "DCASE 2022 and 2023 baselines: logmel,iv",
+            Self::Einseld => "EIN-SELD: logmel,iv_unit",
+            Self::Salsa => "SALSA: logmel,eigenvector",
+        };
+        Some(PossibleValue::new(self.name()).help(help))
+    }
+}
+
+impl ValueEnum for Scale {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Mel, Self::Htk, Self::Linear, Self::Log, Self::Salsa]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let (name, help) = match self {
+            Self::Mel => ("mel", "Slaney's mel scale, as librosa"),
+            Self::Htk => ("htk", "HTK's mel scale"),
+            Self::Linear => ("linear", "equal widths; as many bands as bins are the bins themselves"),
+            Self::Log => ("log", "logarithmic above a cut-off, linear below it"),
+            Self::Salsa => ("salsa", "bins up to 9 kHz, means of eight above"),
+        };
+        Some(PossibleValue::new(name).help(help))
+    }
+}
+
+impl ValueEnum for Window {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Hann, Self::Hamming, Self::Blackman]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Hann => "hann",
+            Self::Hamming => "hamming",
+            Self::Blackman => "blackman",
+        }))
+    }
+}
+
+impl ValueEnum for Padding {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Reflect, Self::ReflectTail, Self::Zeros]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Reflect => "reflect",
+            Self::ReflectTail => "reflect_tail",
+            Self::Zeros => "zeros",
+        }))
+    }
+}
+
+impl Args {
+    fn config(&self, sample_rate: u32) -> FeatureConfig {
+        let start = self.preset.map(Preset::config).unwrap_or_default();
+        let grid = &self.grid;
+        let descriptors =
+            if self.descriptor.is_empty() { start.descriptors } else { self.descriptor.clone() };
+        let mut config = FeatureConfig {
+            descriptors,
+            n_fft: grid.n_fft.unwrap_or(start.n_fft),
+            hop: grid.hop.unwrap_or(start.hop),
+            win_length: grid.win_length.or(start.win_length),
+            window: grid.window.unwrap_or(start.window),
+            padding: grid.padding.unwrap_or(start.padding),
+            offset: start.offset,
+            bands: grid.bands.unwrap_or(start.bands),
+            scale: grid.scale.unwrap_or(start.scale),
+            fmin_hz: grid.fmin.unwrap_or(start.fmin_hz),
+            fmax_hz: grid.fmax.or(start.fmax_hz),
+            linear_below_hz: grid.linear_below.unwrap_or(start.linear_below_hz),
+            range_db: grid.range_db.or(start.range_db),
+            normalisation: grid.normalisation.unwrap_or(start.normalisation),
+        };
+        if config.scale == Scale::Salsa && grid.bands.is_none() {
+            config.bands = config.salsa_bands(sample_rate);
+        }
+        config
+    }
 }
 
 pub(crate) fn run(args: Args) -> CommandResult {
@@ -49,14 +200,9 @@ pub(crate) fn run(args: Args) -> CommandResult {
             args.wav.display()
         )));
     }
-    let config = FeatureConfig {
-        descriptors: args.descriptor,
-        n_fft: args.n_fft,
-        hop: args.hop,
-        bands: args.bands,
-        ..FeatureConfig::default()
-    };
-    let front_end = FrontEnd::new(&config, recording.sample_rate(), Device::Cpu).map_err(error::input)?;
+    let config = args.config(recording.sample_rate());
+    let vs = VarStore::new(Device::Cpu);
+    let front_end = FrontEnd::new(&vs.root(), &config, recording.sample_rate()).map_err(error::input)?;
     let needed = front_end.shortest();
     let samples = recording.channels()[0].len() as i64;
     if samples < needed {
@@ -66,17 +212,26 @@ pub(crate) fn run(args: Args) -> CommandResult {
         )));
     }
     let waveform = recording.tensor(Device::Cpu)?;
+    let frames = if args.all_frames { Frames::All } else { Frames::WholeHops };
+    let started = Instant::now();
+    let described: Vec<(Descriptor, Tensor)> = tch::no_grad(|| {
+        let each = front_end.describe_each(&waveform, frames).into_iter();
+        each.map(|(descriptor, values)| (descriptor, front_end.normalise_one(descriptor, &values))).collect()
+    });
+    let seconds = started.elapsed().as_secs_f64();
     let mut table = Table::new(["descriptor", "channels", "frames", "bands", "min", "mean", "max"]);
     let mut tensors = Vec::new();
-    for (descriptor, values) in front_end.forward_each(&waveform) {
-        let name = serde_json::to_value(descriptor)?;
+    for (descriptor, values) in described {
         let values = values.squeeze_dim(0).contiguous();
         let size = values.size();
-        let range = [values.min(), values.mean(tch::Kind::Float), values.max()];
+        let range = [values.min(), values.mean(Kind::Float), values.max()];
         let [min, mean, max] = range.map(|value| json!(value.double_value(&[])));
-        table.push([name.clone(), json!(size[0]), json!(size[1]), json!(size[2]), min, mean, max]);
-        tensors.push((name.as_str().unwrap_or_default().to_owned(), values));
+        let name = descriptor.name();
+        table.push([json!(name), json!(size[0]), json!(size[1]), json!(size[2]), min, mean, max]);
+        tensors.push((name.to_owned(), values));
     }
     recording::write_tensors(&args.out, &tensors)?;
+    let audio_s = samples as f64 / f64::from(recording.sample_rate());
+    tracing::info!("{audio_s:.1} s of audio described in {seconds:.3} s");
     args.format.print(&table.to_objects(), &table)
 }

@@ -1,121 +1,97 @@
 //! The descriptors of a configuration, stacked along channels.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor, nn};
 
-use super::config::{Descriptor, FeatureConfig};
+use super::config::{Descriptor, FeatureConfig, Normalisation};
+use super::eigenvector::Eigenvector;
 use super::error::Error;
-use super::iv::intensity;
-use super::logmel::logmel;
-use super::mel::{MelConfig, MelNorm, MelScale};
-use super::stft::{Padding, Stft, StftConfig};
+use super::filterbank::{Bank, BankConfig, Norm};
+use super::intensity::{self, Intensity, intensity};
+use super::learned::LearnedBank;
+use super::magnitude::{self, Smoothing};
+use super::normalise::{self, Moments, Statistics};
+use super::spectrum::Spectrum;
+use super::stft::{Stft, StftConfig};
+use super::{correlation, phase};
 
 /// Channels of a first-order Ambisonics waveform: W, Y, Z, X (ACN order, SN3D gains).
 const FOA_CHANNELS: i64 = 4;
 
-/// One transform of a waveform, shared by all descriptors: `[B, 4, T, K]` each.
-pub(super) struct Spectrum {
-    pub(super) real: Tensor,
-    pub(super) imag: Tensor,
-    pub(super) power: Tensor,
+/// Which frames are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frames {
+    /// floor(S / hop): as the DCASE baselines, and as label frames need it. Frame t is centred on sample t * hop; a last
+    /// frame that would be centred on the end or in the rest after the last whole hop is dropped.
+    WholeHops,
+    /// floor(S / hop) + 1: as EIN-SELD and SALSA.
+    All,
 }
 
 /// Computes the descriptors that a [`FeatureConfig`] names.
 #[derive(Debug)]
 pub struct FrontEnd {
-    descriptors: Vec<Descriptor>,
+    config: FeatureConfig,
     bands: i64,
     stft: Stft,
-    mel: Tensor,
-}
-
-impl Descriptor {
-    /// Channels this descriptor adds.
-    pub fn channels(self) -> i64 {
-        match self {
-            Self::Logmel => FOA_CHANNELS,
-            Self::Iv => FOA_CHANNELS - 1,
-        }
-    }
-}
-
-impl FeatureConfig {
-    /// The first thing that makes this configuration impossible at a sample rate (Hz), if any.
-    pub fn check(&self, sample_rate: u32) -> Result<(), Error> {
-        let nyquist = f64::from(sample_rate) / 2.0;
-        let fmax = self.fmax_hz.unwrap_or(nyquist);
-        if self.descriptors.is_empty() {
-            return Err(Error::config("descriptors", "at least one of logmel, iv", "an empty list"));
-        }
-        if self.n_fft < 2 || self.n_fft % 2 != 0 || self.n_fft > 1 << 20 {
-            return Err(Error::config("n_fft", "an even number of samples from 2 to 1048576", self.n_fft));
-        }
-        if !(1..=self.n_fft).contains(&self.hop) {
-            return Err(Error::config("hop", format!("1 to n_fft ({})", self.n_fft), self.hop));
-        }
-        if !(1..=self.n_fft / 2).contains(&self.bands) {
-            return Err(Error::config(
-                "bands",
-                format!("1 to half of n_fft ({})", self.n_fft / 2),
-                self.bands,
-            ));
-        }
-        if !(0.0..nyquist).contains(&self.fmin_hz) {
-            return Err(Error::config("fmin_hz", format!("0 to below {nyquist} Hz"), self.fmin_hz));
-        }
-        if !(fmax > self.fmin_hz && fmax <= nyquist) {
-            let expected = format!("above fmin_hz ({}) and at most {nyquist} Hz", self.fmin_hz);
-            return Err(Error::config("fmax_hz", expected, fmax));
-        }
-        Ok(())
-    }
+    /// In which transforms are computed.
+    kind: Kind,
+    /// Triangles of equal area, as in the baselines: for powers and intensities.
+    bank: Bank,
+    /// Weights that sum to one: for means.
+    mean: Bank,
+    smoothing: Smoothing,
+    diffuseness_frames: i64,
+    eigenvector: Option<Eigenvector>,
+    learned: Option<LearnedBank>,
+    statistics: Option<Statistics>,
 }
 
 impl FrontEnd {
-    /// Prepares windows and filters on `device`: periodic Hann of `n_fft`, centred frames, reflected ends,
-    /// Slaney mel bands of equal area.
-    pub fn new(config: &FeatureConfig, sample_rate: u32, device: Device) -> Result<Self, Error> {
+    /// Prepares windows and filters on the device of `path`, under which learned filters and the statistics of the
+    /// dataset are variables.
+    ///
+    /// # Errors
+    /// A key of the configuration that makes no front-end.
+    pub fn new(path: &nn::Path, config: &FeatureConfig, sample_rate: u32) -> Result<Self, Error> {
+        config.check(sample_rate)?;
+        let device = path.device();
         let stft = StftConfig {
             n_fft: config.n_fft,
             hop: config.hop,
-            win_length: config.n_fft,
-            padding: Padding::Reflect,
+            win_length: config.win_length.unwrap_or(config.n_fft),
+            window: config.window,
+            padding: config.padding,
         };
-        Self::with_stft(config, stft, sample_rate, device)
-    }
-
-    /// Like [`FrontEnd::new`], with another window length or padding than the configuration implies; for presets
-    /// that follow other people's code. `stft` replaces `n_fft` and `hop` of the configuration.
-    pub fn with_stft(
-        config: &FeatureConfig,
-        stft: StftConfig,
-        sample_rate: u32,
-        device: Device,
-    ) -> Result<Self, Error> {
-        let config = FeatureConfig { n_fft: stft.n_fft, hop: stft.hop, ..config.clone() };
-        config.check(sample_rate)?;
-        if !(1..=stft.n_fft).contains(&stft.win_length) {
-            return Err(Error::config("win_length", format!("1 to n_fft ({})", stft.n_fft), stft.win_length));
-        }
-        let mel = MelConfig {
-            sample_rate,
-            n_fft: config.n_fft,
-            bands: config.bands,
-            fmin_hz: config.fmin_hz,
-            fmax_hz: config.fmax_hz.unwrap_or(f64::from(sample_rate) / 2.0),
-            scale: MelScale::Slaney,
-            norm: MelNorm::Area,
-        };
+        let bank = config.bank(sample_rate);
+        let hop_s = config.hop as f64 / f64::from(sample_rate);
+        let has = |descriptor| config.descriptors.contains(&descriptor);
+        let learned = has(Descriptor::Waveform)
+            .then(|| LearnedBank::new(&(path / "waveform"), stft, &bank.centres_hz(), sample_rate));
+        let eigenvector = has(Descriptor::Eigenvector).then(|| Eigenvector::new(config.n_fft, sample_rate));
+        // A quiet bin beside a loud one: the rounding of a float32 transform would be 0.04 dB. Bands of several bins hide
+        // it.
+        let kind = if bank.keeps_bins() { Kind::Double } else { Kind::Float };
+        let channels: i64 = config.descriptors.iter().map(|d| d.channels()).sum();
+        let statistics = (config.normalisation == Normalisation::Dataset)
+            .then(|| Statistics::new(&(path / "statistics"), channels, config.bands));
         Ok(Self {
-            descriptors: config.descriptors.clone(),
+            config: config.clone(),
             bands: config.bands,
-            stft: Stft::new(stft, Kind::Float, device)?,
-            mel: mel.matrix(device)?,
+            stft: Stft::new(stft, kind, device)?,
+            kind,
+            bank: bank.build(device)?,
+            mean: BankConfig { norm: Norm::SumOne, ..bank }.build(device)?,
+            smoothing: Smoothing::new(hop_s, device),
+            diffuseness_frames: intensity::diffuseness_frames(hop_s),
+            eigenvector: eigenvector.transpose()?,
+            learned: learned.transpose()?,
+            statistics,
         })
     }
 
     /// Channels of the result.
     pub fn channels(&self) -> i64 {
-        self.descriptors.iter().map(|d| d.channels()).sum()
+        self.config.descriptors.iter().map(|d| d.channels()).sum()
     }
 
     /// Bands of the result.
@@ -123,140 +99,156 @@ impl FrontEnd {
         self.bands
     }
 
-    /// Fewest samples that give a frame: one hop, and what reflection at the ends needs.
+    /// Whether descriptors have parameters that training changes.
+    pub fn is_learned(&self) -> bool {
+        self.learned.is_some()
+    }
+
+    /// Whether [`FrontEnd::set_statistics`] has a use.
+    pub fn needs_statistics(&self) -> bool {
+        self.statistics.is_some()
+    }
+
+    /// Mean and deviation of the training data, for [`Normalisation::Dataset`]: of what [`FrontEnd::describe`] returned.
+    pub fn set_statistics(&self, moments: &Moments) {
+        if let Some(statistics) = &self.statistics {
+            statistics.set(moments);
+        }
+    }
+
+    /// Fewest samples that give a frame: one hop, what reflection at the ends needs, and the frames that the eigenvector
+    /// averages.
     pub fn shortest(&self) -> i64 {
-        self.stft.config().hop.max(self.stft.config().n_fft / 2 + 1)
+        let frames = if self.eigenvector.is_some() { Eigenvector::FRAMES } else { 1 };
+        (frames * self.config.hop).max(self.config.n_fft / 2 + 1)
     }
 
-    /// Waveform `[B, 4, S]` float32 (W, Y, Z, X) to descriptors `[B, C, T, F]` float32, T = floor(S / hop).
-    ///
-    /// Frame t is centred on sample t * hop. A last frame that would be centred on the end or in the rest after
-    /// the last whole hop is dropped, so when S is no multiple of `hop`, frame T - 1 is still the one centred
-    /// on (T - 1) * hop. S must be at least [`FrontEnd::shortest`].
+    /// Waveform `[B, 4, S]` float32 (W, Y, Z, X) to descriptors `[B, C, T, F]` float32, T = floor(S / hop), normalised as
+    /// the configuration says. S must be at least [`FrontEnd::shortest`].
     pub fn forward(&self, waveform: &Tensor) -> Tensor {
-        let parts: Vec<Tensor> = self.forward_each(waveform).into_iter().map(|(_, part)| part).collect();
-        Tensor::cat(&parts, 1)
+        self.normalise(&self.describe(waveform))
     }
 
-    /// The descriptors one by one, in the order of the configuration; shapes as of [`FrontEnd::forward`].
-    pub fn forward_each(&self, waveform: &Tensor) -> Vec<(Descriptor, Tensor)> {
+    /// Like [`FrontEnd::forward`], but not normalised.
+    pub fn describe(&self, waveform: &Tensor) -> Tensor {
+        let parts: Vec<Tensor> =
+            self.describe_each(waveform, Frames::WholeHops).into_iter().map(|(_, part)| part).collect();
+        match <[Tensor; 1]>::try_from(parts) {
+            Ok([only]) => only,
+            Err(parts) => Tensor::cat(&parts, 1),
+        }
+    }
+
+    /// The descriptors one by one, in the order of the configuration, not normalised: `[B, C, T, F]` each.
+    pub fn describe_each(&self, waveform: &Tensor, frames: Frames) -> Vec<(Descriptor, Tensor)> {
         let size = waveform.size();
         assert!(
             size.len() == 3 && size[1] == FOA_CHANNELS,
             "this is a bug: expected a waveform [B, {FOA_CHANNELS}, S], got {size:?}"
         );
-        let spectrum = self.spectrum(waveform);
-        let compute = |descriptor: &Descriptor| match descriptor {
-            Descriptor::Logmel => (*descriptor, logmel(&spectrum.power, &self.mel)),
-            Descriptor::Iv => (*descriptor, intensity(&spectrum, &self.mel)),
+        let shifted;
+        let waveform = match self.config.offset {
+            0.0 => waveform,
+            offset => {
+                shifted = waveform + offset;
+                &shifted
+            }
         };
-        self.descriptors.iter().map(compute).collect()
+        let needs_transform = self.config.descriptors.iter().any(|d| *d != Descriptor::Waveform);
+        let complex = needs_transform.then(|| self.transform(waveform));
+        let spectrum = complex.as_ref().map(|complex| planes(complex, frames));
+        let compute = |&descriptor: &Descriptor| {
+            let values = match (descriptor, &complex, &spectrum) {
+                (Descriptor::Waveform, ..) => {
+                    self.learned.as_ref().map(|bank| keep(&bank.forward(waveform), 2, frames))
+                }
+                // The ends are neighbours there, so that it takes all frames and drops the last one afterwards.
+                (Descriptor::Eigenvector, Some(complex), _) => self.eigenvector.as_ref().map(|eigenvector| {
+                    keep(&eigenvector.forward(&planes(complex, Frames::All), &self.mean), 2, frames)
+                }),
+                (_, _, Some(spectrum)) => Some(self.of_spectrum(descriptor, spectrum)),
+                _ => None,
+            };
+            (descriptor, values.expect("this is a bug: a front-end without what its descriptors need"))
+        };
+        self.config.descriptors.iter().map(compute).collect()
     }
 
-    fn spectrum(&self, waveform: &Tensor) -> Spectrum {
-        let complex = self.stft.forward(waveform).slice(3, 0, -1, 1).transpose(2, 3);
-        let (real, imag) = (complex.select(-1, 0), complex.select(-1, 1));
-        let power = real.square() + imag.square();
-        Spectrum { real, imag, power }
+    fn transform(&self, waveform: &Tensor) -> Tensor {
+        self.stft.forward(&waveform.to_kind(self.kind))
+    }
+
+    /// The eigenvector without its tests, `[B, 3, T + 1, F]`: where no source dominates and where there is but noise as
+    /// well. For comparisons; `None` when the configuration has no eigenvector.
+    pub fn eigenvector_everywhere(&self, waveform: &Tensor) -> Option<Tensor> {
+        let spectrum = planes(&self.transform(waveform), Frames::All);
+        self.eigenvector.as_ref().map(|eigenvector| eigenvector.everywhere(&spectrum, &self.mean))
+    }
+
+    fn of_spectrum(&self, descriptor: Descriptor, spectrum: &Spectrum) -> Tensor {
+        let (bank, mean) = (&self.bank, &self.mean);
+        let pcen = || magnitude::energy_normalised(spectrum, bank, &self.smoothing);
+        match descriptor {
+            Descriptor::Logmel if self.config.normalisation == Normalisation::Pcen => pcen(),
+            Descriptor::Logmel => magnitude::log_power(spectrum, bank, self.config.range_db),
+            Descriptor::Magnitude => magnitude::magnitude(spectrum, bank),
+            Descriptor::Pcen => pcen(),
+            Descriptor::Phase => phase::phase(spectrum, mean),
+            Descriptor::PhaseCosSin => phase::cos_sin(spectrum, mean),
+            Descriptor::Ipd => phase::to_omni(spectrum, mean),
+            Descriptor::Iv => intensity(Intensity::OverEnergy, spectrum, bank),
+            Descriptor::IvSn3d => intensity(Intensity::OverEnergySn3d, spectrum, bank),
+            Descriptor::IvUnit => intensity(Intensity::OverLength, spectrum, bank),
+            Descriptor::IvActive => intensity(Intensity::Active, spectrum, bank),
+            Descriptor::IvReactive => intensity(Intensity::Reactive, spectrum, bank),
+            Descriptor::Reactive => intensity(Intensity::ReactiveOverEnergy, spectrum, bank),
+            Descriptor::Diffuseness => intensity::diffuseness(spectrum, mean, self.diffuseness_frames),
+            Descriptor::GccPhat => correlation::gcc_phat(spectrum, self.config.n_fft, self.bands),
+            Descriptor::Covariance => correlation::covariance(spectrum, mean),
+            Descriptor::Eigenvector | Descriptor::Waveform => {
+                unreachable!("this is a bug: {} is not made of kept frames", descriptor.name())
+            }
+        }
+    }
+
+    /// One descriptor of [`FrontEnd::describe_each`] brought to the range that the configuration asks for, where that
+    /// needs nothing but the descriptor.
+    pub fn normalise_one(&self, descriptor: Descriptor, values: &Tensor) -> Tensor {
+        match self.config.normalisation {
+            Normalisation::Chunk => normalise::within_chunk(values, descriptor.levels()),
+            _ => values.shallow_clone(),
+        }
+    }
+
+    /// Descriptors `[B, C, T, F]` brought to the range that the configuration asks for.
+    pub fn normalise(&self, descriptors: &Tensor) -> Tensor {
+        match (self.config.normalisation, &self.statistics) {
+            (Normalisation::Dataset, Some(statistics)) => statistics.apply(descriptors),
+            (Normalisation::Chunk, _) => {
+                let mut first = 0;
+                let each = self.config.descriptors.iter().map(|descriptor| {
+                    let part = descriptors.narrow(1, first, descriptor.channels());
+                    first += descriptor.channels();
+                    self.normalise_one(*descriptor, &part)
+                });
+                Tensor::cat(&each.collect::<Vec<_>>(), 1)
+            }
+            _ => descriptors.shallow_clone(),
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
+/// Real and imaginary part of `[B, 4, K, T, 2]` as `[B, 4, T, K]`.
+fn planes(complex: &Tensor, frames: Frames) -> Spectrum {
+    let kept = keep(complex, 3, frames).transpose(2, 3);
+    let plane = |part| kept.select(-1, part).to_kind(Kind::Float).contiguous();
+    Spectrum::new(plane(0), plane(1))
+}
 
-    const RATE: u32 = 24000;
-
-    fn small() -> FrontEnd {
-        let config = FeatureConfig { n_fft: 256, hop: 120, bands: 16, ..FeatureConfig::default() };
-        FrontEnd::new(&config, RATE, Device::Cpu).unwrap()
-    }
-
-    fn noise(batch: i64, samples: i64) -> Tensor {
-        tch::manual_seed(3);
-        Tensor::randn([batch, 4, samples], (Kind::Float, Device::Cpu))
-    }
-
-    fn distance(a: &Tensor, b: &Tensor) -> f64 {
-        (a - b).abs().max().double_value(&[])
-    }
-
-    #[test]
-    fn frames_are_whole_hops() {
-        let front_end = small();
-        for (samples, frames) in [(1200, 10), (1199, 9), (1201, 10), (129, 1)] {
-            let out = front_end.forward(&noise(2, samples));
-            assert_eq!(out.size(), [2, front_end.channels(), frames, front_end.bands()]);
-        }
-    }
-
-    #[test]
-    fn a_quarter_turn_moves_the_intensity_like_the_scene() {
-        let waveform = noise(1, 2400);
-        // Counter-clockwise by 90 degrees: what was in front is now left. Y' = X, X' = -Y.
-        let turned = waveform.index_select(1, &Tensor::from_slice(&[0i64, 3, 2, 1]))
-            * Tensor::from_slice(&[1f32, 1.0, 1.0, -1.0]).view([1, 4, 1]);
-        let (before, after) = (small().forward(&waveform), small().forward(&turned));
-        let iv = |out: &Tensor, axis: i64| out.select(1, 4 + axis);
-        assert!(distance(&iv(&after, 0), &iv(&before, 2)) < 1e-6);
-        assert!(distance(&iv(&after, 1), &iv(&before, 1)) < 1e-6);
-        assert!(distance(&iv(&after, 2), &-iv(&before, 0)) < 1e-6);
-        assert!(distance(&after.select(1, 0), &before.select(1, 0)) < 1e-4);
-    }
-
-    #[test]
-    fn silence_dc_and_one_channel_are_finite() {
-        let front_end = small();
-        let zeros = Tensor::zeros([1, 4, 1200], (Kind::Float, Device::Cpu));
-        let mut inputs = vec![zeros.shallow_clone(), zeros.ones_like()];
-        for channel in 0..4 {
-            let one = zeros.copy();
-            one.select(1, channel).copy_(&noise(1, 1200).select(1, channel));
-            inputs.push(one);
-        }
-        for input in inputs {
-            assert_eq!(front_end.forward(&input).isfinite().all().int64_value(&[]), 1);
-        }
-    }
-
-    #[test]
-    fn a_traced_front_end_takes_other_lengths_and_batches() {
-        let front_end = small();
-        let mut closure = |inputs: &[Tensor]| vec![front_end.forward(&inputs[0])];
-        let traced =
-            tch::CModule::create_by_tracing("FrontEnd", "forward", &[noise(1, 1200)], &mut closure).unwrap();
-        let other = noise(3, 3000);
-        let out = traced.forward_ts(&[&other]).unwrap();
-        assert_eq!(distance(&out, &front_end.forward(&other)), 0.0);
-    }
-
-    #[test]
-    fn impossible_configurations_name_the_key() {
-        let default = FeatureConfig::default();
-        let cases = [
-            (FeatureConfig { hop: 0, ..default.clone() }, "features.hop"),
-            (FeatureConfig { n_fft: 1023, ..default.clone() }, "features.n_fft"),
-            (FeatureConfig { bands: 0, ..default.clone() }, "features.bands"),
-            (FeatureConfig { fmin_hz: -1.0, ..default.clone() }, "features.fmin_hz"),
-            (FeatureConfig { fmax_hz: Some(13000.0), ..default.clone() }, "features.fmax_hz"),
-            (FeatureConfig { descriptors: vec![], ..default }, "features.descriptors"),
-        ];
-        for (config, key) in cases {
-            let error = FrontEnd::new(&config, RATE, Device::Cpu).unwrap_err().to_string();
-            assert!(error.starts_with(key), "{error}");
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(8))]
-        #[test]
-        fn gain_shifts_logmel_and_leaves_intensity(gain in 0.1..10.0f64) {
-            let waveform = noise(1, 1200);
-            let (a, b) = (small().forward(&waveform), small().forward(&(&waveform * gain)));
-            let shift = &b.narrow(1, 0, 4) - &a.narrow(1, 0, 4) - 20.0 * gain.log10();
-            prop_assert!(shift.abs().max().double_value(&[]) < 1e-3);
-            prop_assert!(distance(&a.narrow(1, 4, 3), &b.narrow(1, 4, 3)) < 1e-5);
-        }
+/// All frames along axis `dim`, or all but the last.
+fn keep(x: &Tensor, dim: i64, frames: Frames) -> Tensor {
+    match frames {
+        Frames::WholeHops => x.slice(dim, 0, -1, 1),
+        Frames::All => x.shallow_clone(),
     }
 }

@@ -2,14 +2,8 @@
 
 use tch::{Device, Kind, TchError, Tensor};
 
-/// What stands beyond both ends of the signal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Padding {
-    /// Silence.
-    Zeros,
-    /// The signal mirrored, without repeating its first and last sample. Needs more than `n_fft / 2` samples.
-    Reflect,
-}
+pub use super::config::{Padding, Window};
+use crate::torch_ext::Script;
 
 /// Where a transform's frames lie and how long they are, in samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +12,10 @@ pub struct StftConfig {
     pub n_fft: i64,
     /// Distance of frames.
     pub hop: i64,
-    /// Length of the periodic Hann window, at most `n_fft`; zeros on both sides fill it up.
+    /// Length of the window, at most `n_fft`; zeros on both sides fill it up.
     pub win_length: i64,
+    /// Shape of the window.
+    pub window: Window,
     /// What stands beyond the ends.
     pub padding: Padding,
 }
@@ -28,15 +24,75 @@ pub struct StftConfig {
 #[derive(Debug)]
 pub struct Stft {
     config: StftConfig,
+    pad: Pad,
     window: Tensor,
+}
+
+impl StftConfig {
+    /// The window, `[win_length]` float64 on the CPU.
+    pub(super) fn window(&self) -> Result<Tensor, TchError> {
+        let (length, options) = (self.win_length, (Kind::Double, Device::Cpu));
+        match self.window {
+            Window::Hann => Tensor::f_hann_window_periodic(length, true, options),
+            Window::Hamming => Tensor::f_hamming_window_periodic(length, true, options),
+            Window::Blackman => Tensor::f_blackman_window_periodic(length, true, options),
+        }
+    }
+}
+
+/// Puts half a transform of padding before and after waveforms.
+#[derive(Debug)]
+pub(super) struct Pad {
+    half: i64,
+    padding: Padding,
+    tail: Option<Script>,
+}
+
+impl Pad {
+    /// For frames as `config` has them.
+    pub(super) fn new(config: &StftConfig) -> Result<Self, TchError> {
+        let half = config.n_fft / 2;
+        // TorchScript, so that a traced graph computes it anew for every length.
+        let tail = match config.padding {
+            Padding::ReflectTail => Some(Script::compile(&reflect_tail(half, config.hop), "pad")?),
+            Padding::Zeros | Padding::Reflect => None,
+        };
+        Ok(Self { half, padding: config.padding, tail })
+    }
+
+    /// `[B, S]` to `[B, S + n_fft]`.
+    pub(super) fn apply(&self, waveform: &Tensor) -> Tensor {
+        let both = [self.half, self.half];
+        match (&self.tail, self.padding) {
+            (Some(script), _) => script.call(waveform),
+            (None, Padding::Zeros) => waveform.constant_pad_nd(both),
+            (None, _) => waveform.reflection_pad1d(both),
+        }
+    }
+}
+
+/// librosa's frames beyond the end see the samples from `start` on, mirrored at both ends.
+fn reflect_tail(half: i64, hop: i64) -> String {
+    format!(
+        "
+def pad(x: Tensor) -> Tensor:
+    start = max(((x.size(1) - {half}) // {hop} + 1) * {hop} - {half}, 0)
+    length = x.size(1) - start
+    period = max(2 * (length - 1), 1)
+    place = torch.arange(length, length + {half}, device=x.device) % period
+    place = start + torch.where(place < length, place, period - place)
+    before = torch.arange({half}, 0, -1, device=x.device)
+    return torch.cat([x.index_select(1, before), x, x.index_select(1, place)], 1)
+"
+    )
 }
 
 impl Stft {
     /// Prepares the window on `device`. `kind` is that of the waveforms to come: float32, or float64 where quiet
     /// bands beside loud ones matter.
     pub fn new(config: StftConfig, kind: Kind, device: Device) -> Result<Self, TchError> {
-        let window = Tensor::f_hann_window_periodic(config.win_length, true, (Kind::Double, Device::Cpu))?;
-        Ok(Self { config, window: window.to_kind(kind).to_device(device) })
+        let window = config.window()?.to_kind(kind).to_device(device);
+        Ok(Self { pad: Pad::new(&config)?, config, window })
     }
 
     /// Where its frames lie.
@@ -48,14 +104,8 @@ impl Stft {
     /// T = floor(S / hop) + 1 frames.
     pub fn forward(&self, waveform: &Tensor) -> Tensor {
         let channels = waveform.size()[1];
-        let half = self.config.n_fft / 2;
-        let flat = waveform.flatten(0, 1);
         // Padded here: libtorch's own centring is not reachable through tch's binding.
-        let padded = match self.config.padding {
-            Padding::Zeros => flat.constant_pad_nd([half, half]),
-            Padding::Reflect => flat.reflection_pad1d([half, half]),
-        };
-        let spectrum = padded.stft(
+        let spectrum = self.pad.apply(&waveform.flatten(0, 1)).stft(
             self.config.n_fft,
             self.config.hop,
             self.config.win_length,

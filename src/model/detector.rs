@@ -63,7 +63,7 @@ impl Detector {
         if hop <= 0 || label_samples % hop != 0 {
             return Err(Error::Hop { hop, label_samples, sample_rate });
         }
-        let front_end = FrontEnd::new(&arch.features, sample_rate, vs.device())?;
+        let front_end = FrontEnd::new(&(vs.root() / "features"), &arch.features, sample_rate)?;
         let interface = Interface {
             channels: front_end.channels(),
             bands: front_end.bands(),

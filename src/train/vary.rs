@@ -110,7 +110,8 @@ mod tests {
         };
         let mut variations = Variations::new(&config, 7, 1);
         let features = FeatureConfig { descriptors: vec![Descriptor::Iv], ..FeatureConfig::default() };
-        let front_end = FrontEnd::new(&features, 24_000, Device::Cpu).unwrap();
+        let vs = tch::nn::VarStore::new(Device::Cpu);
+        let front_end = FrontEnd::new(&vs.root(), &features, 24_000).unwrap();
         tch::manual_seed(1);
         for (azimuth_deg, elevation_deg) in [(10.0, 0.0), (-100.0, 45.0), (170.0, -60.0), (60.0, 20.0)] {
             let direction = Direction { azimuth_deg, elevation_deg };

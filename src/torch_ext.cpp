@@ -1,10 +1,15 @@
 // What tch lacks. Tracing a function with several outputs into a module whose tensors are buffers, so that Python gets
-// a tuple and `.to(device)` moves everything; calling a scripted function, also within a trace. Compiled against the
-// same libtorch as torch-sys.
+// a tuple and `.to(device)` moves everything; calling a scripted function, also within a trace; how memory is kept.
+// Compiled against the same libtorch as torch-sys.
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/frontend/tracer.h>
@@ -144,6 +149,14 @@ char *at2seld_script_call(void *unit, const char *name, const torch::Tensor *inp
 
 // Frees what at2seld_script_compile made.
 void at2seld_script_free(void *unit) { delete static_cast<std::shared_ptr<jit::CompilationUnit> *>(unit); }
+
+// No block gets a mapping of its own, and the heap is not trimmed.
+void at2seld_keep_freed_memory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+#endif
+}
 
 // Frees a message.
 void at2seld_free(char *message) { free(message); }

@@ -1,11 +1,11 @@
-//! What tch lacks, over a small C++ file compiled against the same libtorch: tracing with several outputs, and
-//! functions in TorchScript.
+//! What tch lacks, over a small C++ file compiled against the same libtorch: tracing with several outputs,
+//! functions in TorchScript, and the memory of tensors.
 #![expect(unsafe_code, reason = "calls into src/torch_ext.cpp; every pointer is made and used here")]
 
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::path::Path;
 
-use tch::{TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 unsafe extern "C" {
     fn at2seld_trace_begin(
@@ -28,6 +28,7 @@ unsafe extern "C" {
         output: *mut *mut c_void,
     ) -> *mut c_char;
     fn at2seld_script_free(unit: *mut c_void);
+    fn at2seld_keep_freed_memory();
     fn at2seld_free(message: *mut c_char);
 }
 
@@ -117,6 +118,43 @@ impl Drop for Script {
     }
 }
 
+/// Makes the C library keep memory that is freed, instead of handing it back to the system and asking for it again:
+/// libtorch frees and takes large blocks all the time, and each time the system would clear every page of them. Without
+/// effect where the C library is not GNU's. To be called before threads are started.
+pub fn keep_freed_memory() {
+    // SAFETY: sets two numbers in the C library.
+    unsafe { at2seld_keep_freed_memory() }
+}
+
+/// The values of a tensor in the CPU's memory, row-major.
+///
+/// # Errors
+/// The tensor is no contiguous float32 tensor in the CPU's memory.
+pub fn with_floats<T>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> T) -> Result<T, TchError> {
+    if tensor.device() != Device::Cpu || tensor.kind() != Kind::Float || !tensor.is_contiguous() {
+        return Err(TchError::Kind("expected a contiguous float32 tensor in the CPU's memory".into()));
+    }
+    // SAFETY: that many values lie there one after the other for as long as the tensor is borrowed, which it is until
+    // `read` returns. `data_ptr` may be null or unaligned only where there is no value.
+    let values = match tensor.numel() {
+        0 => &[],
+        count => unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast::<f32>(), count) },
+    };
+    Ok(read(values))
+}
+
+/// A float32 tensor of this size in the CPU's memory, with the values that `fill` writes, row-major; before, they are
+/// whatever was there.
+pub fn filled(size: &[i64], fill: impl FnOnce(&mut [f32])) -> Tensor {
+    let tensor = Tensor::empty(size, (Kind::Float, Device::Cpu));
+    if tensor.numel() > 0 {
+        // SAFETY: a new tensor is contiguous, and nobody else knows of it. Its memory comes from C++, so that to this
+        // side it is initialised, and any bits are an f32.
+        fill(unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast::<f32>(), tensor.numel()) });
+    }
+    tensor
+}
+
 fn check(message: *mut c_char) -> Result<(), TchError> {
     if message.is_null() {
         return Ok(());
@@ -132,7 +170,7 @@ fn check(message: *mut c_char) -> Result<(), TchError> {
 
 #[cfg(test)]
 mod tests {
-    use tch::{CModule, Device, IValue, Kind};
+    use tch::{CModule, IValue};
 
     use super::*;
 
@@ -195,6 +233,15 @@ def running_maximum(x: Tensor) -> Tensor:
         };
         let IValue::Tensor(first) = &outputs[0] else { panic!("no tensor") };
         assert_eq!(Vec::<f32>::try_from(first).unwrap(), [1.0, 1.0, 9.0, 9.0, 11.0]);
+    }
+
+    #[test]
+    fn values_go_in_and_out() {
+        let tensor = filled(&[2, 3], |values| values.iter_mut().zip(1i16..).for_each(|(v, n)| *v = n.into()));
+        assert_eq!(tensor, Tensor::from_slice(&[1f32, 2.0, 3.0, 4.0, 5.0, 6.0]).view([2, 3]));
+        assert_eq!(with_floats(&tensor, <[f32]>::to_vec).unwrap(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert!(with_floats(&tensor.transpose(0, 1), <[f32]>::to_vec).is_err());
+        assert!(with_floats(&filled(&[0], |_| ()), <[f32]>::is_empty).unwrap());
     }
 
     #[test]

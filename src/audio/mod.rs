@@ -1,4 +1,4 @@
-//! Samples on the CPU: reading and writing sound files, resampling. No tensors.
+//! Samples on the CPU: reading and writing sound files, resampling, short-time transforms. No tensors.
 //!
 //! Samples are `f32` with full scale at ±1, one `Vec` a channel. Nothing here knows what the channels mean.
 //! [`read`] decodes a whole file of any of the formats that people have sounds in; [`AudioFormat`] reads pieces of
@@ -9,6 +9,7 @@ mod pcm;
 mod problem;
 mod read;
 mod resample;
+mod stft;
 mod stream;
 mod wav;
 mod write;
@@ -17,6 +18,7 @@ pub use pcm::Encoding;
 pub use problem::AudioProblem;
 pub use read::{Audio, AudioError, read};
 pub use resample::{resample, resample_piece, resampled_length};
+pub use stft::{PairStft, Planes};
 pub use stream::{AudioFormat, Storage, StreamError};
 pub use wav::WavHeader;
 pub use write::{AudioWriteError, write_wav};

@@ -7,6 +7,7 @@ use tch::{Kind, Tensor};
 use super::correlation::products;
 use super::error::Error;
 use super::filterbank::Bank;
+use super::hermitian::Hermitian;
 use super::spectrum::Spectrum;
 use crate::torch_ext::Script;
 
@@ -19,6 +20,14 @@ const FMIN_HZ: f64 = 50.0;
 const FMAX_HZ: f64 = 9000.0;
 /// How much the first singular value must exceed the second where one source dominates.
 const DOMINANCE: f64 = 5.0;
+
+/// Squarings for the first eigenvector: where it dominates, 5^-32 is left of the others.
+const FIRST_SQUARINGS: usize = 5;
+/// Squarings for the second eigenvalue, which the third may equal: its mean with that is a tenth of a percent too small
+/// at most.
+const SECOND_SQUARINGS: usize = 8;
+/// Squarings for the first eigenvector where another is nearly as strong.
+const EVERYWHERE_SQUARINGS: usize = 16;
 
 /// Follows the floor of the noise in every bin, and says where the magnitude is clearly above it. A loop over frames,
 /// each depending on the one before, is written in TorchScript so that a traced graph keeps it as a loop.
@@ -71,7 +80,8 @@ impl Eigenvector {
 
     /// The same in all bins, also where no source dominates: a smooth quantity, which is easier to compare.
     pub(super) fn everywhere(&self, spectrum: &Spectrum, bank: &Bank) -> Tensor {
-        self.in_bands(&self.principal(spectrum).0, bank)
+        let projection = self.covariance(spectrum).projection(EVERYWHERE_SQUARINGS);
+        self.in_bands(&direction(&projection), bank)
     }
 
     fn in_bands(&self, vector: &Tensor, bank: &Bank) -> Tensor {
@@ -79,23 +89,19 @@ impl Eigenvector {
         bank.apply(&vector.constant_pad_nd([first, self.all_bins - end]))
     }
 
-    /// Real part of the principal eigenvector's Y, Z, X over its W, at length 1, `[B, 3, T, K]`, and where its eigenvalue
-    /// is [`DOMINANCE`] times the next, `[B, T, K]`.
+    /// Real part of the principal eigenvector's Y, Z, X over its W, at length 1, `[B, 3, T, K]`; and, `[B, T, K]`, whether
+    /// its eigenvalue is [`DOMINANCE`] times the next.
     fn principal(&self, spectrum: &Spectrum) -> (Tensor, Tensor) {
-        let (values, vectors) = self.covariance(spectrum).linalg_eigh("L");
-        let dominant = values.select(-1, 3).gt_tensor(&(values.select(-1, 2) * DOMINANCE));
-        // The last column belongs to the largest value; [B, T, K, 4].
-        let principal = vectors.select(-1, 3);
-        // u / u_0 points as u conj(u_0) does, which is finite when W is silent.
-        let omni = principal.narrow(-1, 0, 1);
-        let dipoles = principal.narrow(-1, 1, 3);
-        let ratio = (dipoles * omni.conj().resolve_conj()).real();
-        let length = (&ratio * &ratio).sum_dim_intlist([-1].as_slice(), true, Kind::Float).sqrt();
-        ((ratio / length.clamp_min(1e-20)).permute([0, 3, 1, 2]), dominant)
+        let covariance = self.covariance(spectrum);
+        let projection = covariance.projection(FIRST_SQUARINGS);
+        let first = covariance.inner(&projection);
+        let rest = covariance.minus(&first, &projection);
+        let second = rest.inner(&rest.projection(SECOND_SQUARINGS));
+        (direction(&projection), first.gt_tensor(&(second * DOMINANCE)))
     }
 
-    /// Mean of X X^H over seven frames, the sequence taken as a ring: `[B, T, K, 4, 4]` complex.
-    fn covariance(&self, spectrum: &Spectrum) -> Tensor {
+    /// Mean of X X^H over seven frames, the sequence taken as a ring: `[B, T, K]` each entry.
+    fn covariance(&self, spectrum: &Spectrum) -> Hermitian {
         let (first, end) = self.bins;
         let cut = |x: &Tensor| x.slice(-1, first, end, 1);
         let spectrum = Spectrum::new(cut(&spectrum.real), cut(&spectrum.imag));
@@ -106,20 +112,15 @@ impl Eigenvector {
             2,
         );
         let mean = ring.avg_pool2d([2 * REACH + 1, 1], [1, 1], [0, 0], false, false, None);
-        // Upper triangle, row by row: where each entry is among the planes.
-        const ENTRY: [[i64; 4]; 4] = [[0, 4, 5, 6], [4, 1, 7, 8], [5, 7, 2, 9], [6, 8, 9, 3]];
-        let real: Vec<Tensor> = ENTRY.iter().flatten().map(|&plane| mean.select(1, plane)).collect();
-        let zero = real[0].zeros_like();
-        let imag = (0..4).flat_map(|row| (0..4).map(move |column| (row, column)));
-        let imag: Vec<Tensor> = imag
-            .map(|(row, column): (usize, usize)| match row.cmp(&column) {
-                std::cmp::Ordering::Less => mean.select(1, ENTRY[row][column] + 6),
-                std::cmp::Ordering::Equal => zero.shallow_clone(),
-                std::cmp::Ordering::Greater => -mean.select(1, ENTRY[row][column] + 6),
-            })
-            .collect();
-        Tensor::complex(&Tensor::stack(&real, -1), &Tensor::stack(&imag, -1)).unflatten(-1, [4, 4])
+        Hermitian::from_planes(&mean)
     }
+}
+
+/// The projection on u has u_0 conj(u) in its first row: it points as u / u_0 does, and is finite when W is silent.
+fn direction(projection: &Hermitian) -> Tensor {
+    let ratio = projection.first_row();
+    let length = (&ratio * &ratio).sum_dim_intlist([1].as_slice(), true, Kind::Float).sqrt();
+    ratio / length.clamp_min(1e-20)
 }
 
 /// Mean over the present and the frames before it, the sequence taken as a ring: `[B, T, K]`.

@@ -1,6 +1,8 @@
 //! The descriptors of a configuration, stacked along channels.
 
-use tch::{Kind, Tensor, nn};
+use std::ops::Range;
+
+use tch::{Device, Kind, Tensor, nn};
 
 use super::config::{Descriptor, FeatureConfig, Normalisation};
 use super::eigenvector::Eigenvector;
@@ -13,9 +15,12 @@ use super::normalise::{self, Moments, Statistics};
 use super::spectrum::Spectrum;
 use super::stft::{Stft, StftConfig};
 use super::{correlation, phase};
+use crate::torch_ext;
 
 /// Channels of a first-order Ambisonics waveform: W, Y, Z, X (ACN order, SN3D gains).
 const FOA_CHANNELS: i64 = 4;
+/// Frames of a piece: with four channels and 513 bins, half a megabyte for each quantity.
+const PIECE: i64 = 128;
 
 /// Which frames are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +82,7 @@ impl FrontEnd {
         Ok(Self {
             config: config.clone(),
             bands: config.bands,
-            stft: Stft::new(stft, kind, device)?,
+            stft: Stft::new(stft, kind, device)?.with_offset(config.offset),
             kind,
             bank: bank.build(device)?,
             mean: BankConfig { norm: Norm::SumOne, ..bank }.build(device)?,
@@ -124,38 +129,101 @@ impl FrontEnd {
     }
 
     /// Waveform `[B, 4, S]` float32 (W, Y, Z, X) to descriptors `[B, C, T, F]` float32, T = floor(S / hop), normalised as
-    /// the configuration says. S must be at least [`FrontEnd::shortest`].
+    /// the configuration says. S must be at least [`FrontEnd::shortest`]. May be traced, with any batch and length.
     pub fn forward(&self, waveform: &Tensor) -> Tensor {
-        self.normalise(&self.describe(waveform))
+        self.normalise(&stack(self.at_once(waveform, Frames::WholeHops)))
     }
 
-    /// Like [`FrontEnd::forward`], but not normalised.
+    /// Like [`FrontEnd::forward`], but not normalised, and not to be traced.
     pub fn describe(&self, waveform: &Tensor) -> Tensor {
-        let parts: Vec<Tensor> =
-            self.describe_each(waveform, Frames::WholeHops).into_iter().map(|(_, part)| part).collect();
-        match <[Tensor; 1]>::try_from(parts) {
-            Ok([only]) => only,
-            Err(parts) => Tensor::cat(&parts, 1),
+        match self.in_pieces(waveform, Frames::WholeHops) {
+            Some(descriptors) => descriptors,
+            None => stack(self.at_once(waveform, Frames::WholeHops)),
         }
     }
 
     /// The descriptors one by one, in the order of the configuration, not normalised: `[B, C, T, F]` each.
     pub fn describe_each(&self, waveform: &Tensor, frames: Frames) -> Vec<(Descriptor, Tensor)> {
+        let parts = match self.in_pieces(waveform, frames) {
+            Some(descriptors) => self.split(&descriptors),
+            None => self.at_once(waveform, frames),
+        };
+        self.config.descriptors.iter().copied().zip(parts).collect()
+    }
+
+    /// The descriptors side by side, computed piece by piece, so that what is computed in between stays in the
+    /// processor's cache. `None` where that gains nothing, on a GPU, or would change something, because a descriptor
+    /// looks beyond its frame.
+    fn in_pieces(&self, waveform: &Tensor, frames: Frames) -> Option<Tensor> {
+        if waveform.device() != Device::Cpu || !self.config.descriptors.iter().all(|d| self.is_local(*d)) {
+            return None;
+        }
+        let [items, samples] = [0, 2].map(|axis| waveform.size()[axis]);
+        let count = samples / self.config.hop + i64::from(frames == Frames::All);
+        let inner = self.stft.frames_within(samples);
+        let mut pieces = vec![0..inner.start.min(count)];
+        pieces
+            .extend(inner.clone().step_by(PIECE as usize).map(|first| first..(first + PIECE).min(inner.end)));
+        pieces.push(inner.end.min(count)..count);
+        // `transform` is given an item of the batch and its frames.
+        let describe = |transform: &dyn Fn(i64, &Range<i64>) -> Spectrum| {
+            let of_piece = |item: i64, piece: &Range<i64>| {
+                let spectrum = transform(item, piece);
+                stack(self.config.descriptors.iter().map(|d| self.of_spectrum(*d, &spectrum)).collect())
+            };
+            let of_item = |item: i64| {
+                let full = pieces.iter().filter(|piece| !piece.is_empty());
+                concatenate(full.map(|piece| of_piece(item, piece)).collect(), 2)
+            };
+            concatenate((0..items).map(of_item).collect(), 0)
+        };
+        let by_itself = |item: i64, piece: &Range<i64>| self.spectrum_of(&waveform.narrow(0, item, 1), piece);
+        let all = match self.stft.on_cpu() {
+            Some(stft) => torch_ext::with_floats(&waveform.contiguous(), |values| {
+                describe(&|item, piece| {
+                    if piece.start < inner.start || piece.end > inner.end {
+                        return by_itself(item, piece);
+                    }
+                    let first = piece.start * self.config.hop - self.config.n_fft / 2;
+                    let channels = [0, 1, 2, 3].map(|channel| {
+                        &values[((item * FOA_CHANNELS + channel) * samples + first) as usize..]
+                    });
+                    Spectrum::on_cpu(stft, channels, piece.end - piece.start)
+                })
+            })
+            .ok()?,
+            None => describe(&by_itself),
+        };
+        for (descriptor, mut part) in self.config.descriptors.iter().zip(self.split(&all)) {
+            if let Some(limited) = self.limited(*descriptor, &part) {
+                part.copy_(&limited);
+            }
+        }
+        Some(all)
+    }
+
+    /// Some frames of one waveform `[1, 4, S]`, of no more of its samples than they and the ends need.
+    fn spectrum_of(&self, waveform: &Tensor, frames: &Range<i64>) -> Spectrum {
+        let FeatureConfig { hop, n_fft, .. } = self.config;
+        let samples = waveform.size()[2];
+        // From a whole hop on, so that frames and what stands beyond the end fall where they do in the whole.
+        let first = (frames.start - (n_fft / 2 + hop - 1) / hop - 1).max(0);
+        let end = ((frames.end - 1) * hop + n_fft + 1).min(samples);
+        let part = waveform.narrow(2, first * hop, end - first * hop);
+        let complex = self.stft.forward(&self.prepared(&part));
+        let complex = complex.narrow(3, frames.start - first, frames.end - frames.start);
+        planes(&complex, Frames::All)
+    }
+
+    /// The descriptors one by one, in one graph.
+    fn at_once(&self, waveform: &Tensor, frames: Frames) -> Vec<Tensor> {
         let size = waveform.size();
         assert!(
             size.len() == 3 && size[1] == FOA_CHANNELS,
             "this is a bug: expected a waveform [B, {FOA_CHANNELS}, S], got {size:?}"
         );
-        let shifted;
-        let waveform = match self.config.offset {
-            0.0 => waveform,
-            offset => {
-                shifted = waveform + offset;
-                &shifted
-            }
-        };
         let needs_transform = self.config.descriptors.iter().any(|d| *d != Descriptor::Waveform);
-        let complex = needs_transform.then(|| self.transform(waveform));
+        let complex = needs_transform.then(|| self.stft.forward(&self.prepared(waveform)));
         let spectrum = complex.as_ref().map(|complex| planes(complex, frames));
         let compute = |&descriptor: &Descriptor| {
             let values = match (descriptor, &complex, &spectrum) {
@@ -169,19 +237,50 @@ impl FrontEnd {
                 (_, _, Some(spectrum)) => Some(self.of_spectrum(descriptor, spectrum)),
                 _ => None,
             };
-            (descriptor, values.expect("this is a bug: a front-end without what its descriptors need"))
+            let values = values.expect("this is a bug: a front-end without what its descriptors need");
+            self.limited(descriptor, &values).unwrap_or(values)
         };
         self.config.descriptors.iter().map(compute).collect()
     }
 
-    fn transform(&self, waveform: &Tensor) -> Tensor {
-        self.stft.forward(&waveform.to_kind(self.kind))
+    /// Whether a frame of it is made of the samples of that frame alone.
+    fn is_local(&self, descriptor: Descriptor) -> bool {
+        match descriptor {
+            Descriptor::Logmel => self.config.normalisation != Normalisation::Pcen,
+            Descriptor::Pcen | Descriptor::Diffuseness | Descriptor::Eigenvector | Descriptor::Waveform => {
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// A waveform as it is transformed.
+    fn prepared(&self, waveform: &Tensor) -> Tensor {
+        let waveform = waveform.to_kind(self.kind);
+        match self.config.offset {
+            0.0 => waveform,
+            offset => waveform + offset,
+        }
+    }
+
+    /// Log power `[B, 4, T, F]` within the range of its loudest value; `None` when there is no limit.
+    fn limited(&self, descriptor: Descriptor, values: &Tensor) -> Option<Tensor> {
+        let range_db = self.config.range_db.filter(|_| {
+            descriptor == Descriptor::Logmel && self.config.normalisation != Normalisation::Pcen
+        })?;
+        Some(values.maximum(&(values.amax([2, 3].as_slice(), true) - range_db)))
+    }
+
+    /// `[B, C, T, F]` cut into the descriptors that it is made of.
+    fn split(&self, descriptors: &Tensor) -> Vec<Tensor> {
+        let counts: Vec<i64> = self.config.descriptors.iter().map(|d| d.channels()).collect();
+        descriptors.split_with_sizes(counts, 1)
     }
 
     /// The eigenvector without its tests, `[B, 3, T + 1, F]`: where no source dominates and where there is but noise as
     /// well. For comparisons; `None` when the configuration has no eigenvector.
     pub fn eigenvector_everywhere(&self, waveform: &Tensor) -> Option<Tensor> {
-        let spectrum = planes(&self.transform(waveform), Frames::All);
+        let spectrum = planes(&self.stft.forward(&self.prepared(waveform)), Frames::All);
         self.eigenvector.as_ref().map(|eigenvector| eigenvector.everywhere(&spectrum, &self.mean))
     }
 
@@ -190,7 +289,7 @@ impl FrontEnd {
         let pcen = || magnitude::energy_normalised(spectrum, bank, &self.smoothing);
         match descriptor {
             Descriptor::Logmel if self.config.normalisation == Normalisation::Pcen => pcen(),
-            Descriptor::Logmel => magnitude::log_power(spectrum, bank, self.config.range_db),
+            Descriptor::Logmel => magnitude::log_power(spectrum, bank),
             Descriptor::Magnitude => magnitude::magnitude(spectrum, bank),
             Descriptor::Pcen => pcen(),
             Descriptor::Phase => phase::phase(spectrum, mean),
@@ -225,16 +324,24 @@ impl FrontEnd {
         match (self.config.normalisation, &self.statistics) {
             (Normalisation::Dataset, Some(statistics)) => statistics.apply(descriptors),
             (Normalisation::Chunk, _) => {
-                let mut first = 0;
-                let each = self.config.descriptors.iter().map(|descriptor| {
-                    let part = descriptors.narrow(1, first, descriptor.channels());
-                    first += descriptor.channels();
-                    self.normalise_one(*descriptor, &part)
-                });
-                Tensor::cat(&each.collect::<Vec<_>>(), 1)
+                let parts = self.config.descriptors.iter().zip(self.split(descriptors));
+                stack(parts.map(|(descriptor, part)| self.normalise_one(*descriptor, &part)).collect())
             }
             _ => descriptors.shallow_clone(),
         }
+    }
+}
+
+/// Descriptors `[B, C, T, F]` side by side.
+fn stack(parts: Vec<Tensor>) -> Tensor {
+    concatenate(parts, 1)
+}
+
+/// One after the other along an axis; one alone is not copied.
+fn concatenate(parts: Vec<Tensor>, dim: i64) -> Tensor {
+    match <[Tensor; 1]>::try_from(parts) {
+        Ok([only]) => only,
+        Err(parts) => Tensor::cat(&parts, dim),
     }
 }
 

@@ -36,13 +36,16 @@ pub(super) enum Intensity {
 /// The intensity in bands, `[B, 3, T, F]` in the order Y, Z, X.
 pub(super) fn intensity(kind: Intensity, spectrum: &Spectrum, bank: &Bank) -> Tensor {
     let vector = match kind {
-        Intensity::Active => active(spectrum),
-        Intensity::Reactive => reactive(spectrum),
-        Intensity::OverEnergy => active(spectrum) / energy_n3d(spectrum),
-        Intensity::OverEnergySn3d => active(spectrum) / (energy_sn3d(spectrum) + ENERGY_EPSILON),
-        Intensity::ReactiveOverEnergy => reactive(spectrum) / energy_n3d(spectrum),
+        Intensity::Active => active(&Omni::of(spectrum), spectrum),
+        Intensity::Reactive => reactive(&Omni::of(spectrum), spectrum),
+        // W is divided before it is multiplied with three dipoles: a third of the divisions.
+        Intensity::OverEnergy => active(&Omni::over(spectrum, &energy_n3d(spectrum)), spectrum),
+        Intensity::OverEnergySn3d => {
+            active(&Omni::over(spectrum, &(energy_sn3d(spectrum) + ENERGY_EPSILON)), spectrum)
+        }
+        Intensity::ReactiveOverEnergy => reactive(&Omni::over(spectrum, &energy_n3d(spectrum)), spectrum),
         Intensity::OverLength => {
-            let vector = active(spectrum);
+            let vector = active(&Omni::of(spectrum), spectrum);
             let length = (&vector * &vector).sum_dim_intlist([1].as_slice(), true, Kind::Float).sqrt();
             vector / (length + LENGTH_EPSILON)
         }
@@ -50,21 +53,44 @@ pub(super) fn intensity(kind: Intensity, spectrum: &Spectrum, bank: &Bank) -> Te
     bank.apply(&vector)
 }
 
-/// `[B, 3, T, K]`
-pub(super) fn active(spectrum: &Spectrum) -> Tensor {
-    let (omni, dipoles) = (Spectrum::omni, Spectrum::dipoles);
-    (omni(&spectrum.real) * dipoles(&spectrum.real)).addcmul(&omni(&spectrum.imag), &dipoles(&spectrum.imag))
+/// W, maybe scaled bin by bin: real and imaginary part, `[B, 1, T, K]` each.
+struct Omni {
+    real: Tensor,
+    imag: Tensor,
+}
+
+impl Omni {
+    fn of(spectrum: &Spectrum) -> Self {
+        Self { real: Spectrum::omni(&spectrum.real), imag: Spectrum::omni(&spectrum.imag) }
+    }
+
+    fn over(spectrum: &Spectrum, energy: &Tensor) -> Self {
+        let Self { real, imag } = Self::of(spectrum);
+        let inverse = energy.reciprocal();
+        Self { real: real * &inverse, imag: imag * &inverse }
+    }
 }
 
 /// `[B, 3, T, K]`
-fn reactive(spectrum: &Spectrum) -> Tensor {
-    let (omni, dipoles) = (Spectrum::omni, Spectrum::dipoles);
-    omni(&spectrum.real) * dipoles(&spectrum.imag) - omni(&spectrum.imag) * dipoles(&spectrum.real)
+fn active(omni: &Omni, spectrum: &Spectrum) -> Tensor {
+    let dipoles = Spectrum::dipoles;
+    (&omni.real * dipoles(&spectrum.real)).addcmul_(&omni.imag, &dipoles(&spectrum.imag))
+}
+
+/// `[B, 3, T, K]`
+fn reactive(omni: &Omni, spectrum: &Spectrum) -> Tensor {
+    let dipoles = Spectrum::dipoles;
+    &omni.real * dipoles(&spectrum.imag) - &omni.imag * dipoles(&spectrum.real)
 }
 
 /// `[B, 1, T, K]`
 fn energy_n3d(spectrum: &Spectrum) -> Tensor {
-    Spectrum::omni(spectrum.power()) + ENERGY_EPSILON + spectrum.dipole_power() / 3.0
+    // In place: these are the widest quantities of all.
+    let mut energy = spectrum.dipole_power();
+    energy /= 3.0;
+    energy += Spectrum::omni(spectrum.power());
+    energy += ENERGY_EPSILON;
+    energy
 }
 
 /// `[B, 1, T, K]`
@@ -84,7 +110,7 @@ pub(super) fn diffuseness(spectrum: &Spectrum, bank: &Bank, frames: i64) -> Tens
         // At the ends over the frames that there are.
         bank.apply(&x).avg_pool2d([frames, 1], [1, 1], [frames / 2, 0], false, false, None)
     };
-    let intensity = mean(active(spectrum));
+    let intensity = mean(active(&Omni::of(spectrum), spectrum));
     let length = (&intensity * &intensity).sum_dim_intlist([1].as_slice(), true, Kind::Float).sqrt();
     let ratio = length / (mean(energy_sn3d(spectrum)) + ENERGY_EPSILON);
     1.0 - ratio.clamp(0.0, 1.0)

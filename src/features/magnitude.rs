@@ -8,16 +8,9 @@ use super::spectrum::Spectrum;
 /// Power below this counts as this: -100 dB.
 const FLOOR: f64 = 1e-10;
 
-/// 10 log10(max(1e-10, |S|^2 M)) in dB, `[B, 4, T, F]`, and no lower than `range_db` below the loudest value of the
-/// channel.
-///
-/// As in the baselines of DCASE 2022 and 2023, which have a range of 80 dB.
-pub(super) fn log_power(spectrum: &Spectrum, bank: &Bank, range_db: Option<f64>) -> Tensor {
-    let level = decibels(&bank.apply(spectrum.power()));
-    match range_db {
-        None => level,
-        Some(range_db) => level.maximum(&(level.amax([2, 3].as_slice(), true) - range_db)),
-    }
+/// 10 log10(max(1e-10, |S|^2 M)) in dB, `[B, 4, T, F]`, as in the baselines of DCASE 2022 and 2023.
+pub(super) fn log_power(spectrum: &Spectrum, bank: &Bank) -> Tensor {
+    decibels(&bank.apply(spectrum.power()))
 }
 
 /// Power in dB, -100 at least.

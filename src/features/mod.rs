@@ -11,6 +11,7 @@ mod eigenvector;
 mod error;
 pub mod filterbank;
 mod front_end;
+mod hermitian;
 mod intensity;
 mod learned;
 mod magnitude;

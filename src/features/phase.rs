@@ -12,7 +12,7 @@ use super::spectrum::Spectrum;
 pub(super) fn phase(spectrum: &Spectrum, bank: &Bank) -> Tensor {
     match bank {
         Bank::Bins { .. } => bank.apply(&spectrum.imag).atan2(&bank.apply(&spectrum.real)),
-        Bank::Weights(_) => {
+        Bank::Groups(_) => {
             let phasor = spectrum.phasor();
             bank.apply(&phasor.sin).atan2(&bank.apply(&phasor.cos))
         }

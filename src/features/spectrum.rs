@@ -4,6 +4,9 @@ use std::cell::OnceCell;
 
 use tch::{Kind, Tensor};
 
+use crate::audio::{PairStft, Planes};
+use crate::torch_ext;
+
 /// Transforms of the four channels W, Y, Z, X, `[B, 4, T, K]` each.
 pub(super) struct Spectrum {
     /// Real part.
@@ -30,9 +33,34 @@ impl Spectrum {
         Self { real, imag, power: OnceCell::new(), phasor: OnceCell::new() }
     }
 
+    /// The transform of `frames` frames of one waveform, computed on the CPU: four channels of padded samples, from the
+    /// first frame on.
+    pub(super) fn on_cpu(stft: &PairStft, channels: [&[f32]; 4], frames: i64) -> Self {
+        let plane = frames as usize * stft.bins();
+        let all = torch_ext::filled(&[3, 4, frames, stft.bins() as i64], |values| {
+            let (real, rest) = values.split_at_mut(4 * plane);
+            let (imag, power) = rest.split_at_mut(4 * plane);
+            let pairs = real.chunks_exact_mut(2 * plane).zip(imag.chunks_exact_mut(2 * plane));
+            let pairs = pairs.zip(power.chunks_exact_mut(2 * plane)).zip(channels.chunks_exact(2));
+            for (((real, imag), power), channels) in pairs {
+                let ((r0, r1), (i0, i1)) = (real.split_at_mut(plane), imag.split_at_mut(plane));
+                let (p0, p1) = power.split_at_mut(plane);
+                stft.transform(
+                    [channels[0], channels[1]],
+                    Planes { real: r0, imag: i0, power: p0 },
+                    Planes { real: r1, imag: i1, power: p1 },
+                );
+            }
+        });
+        let part = |index| all.select(0, index).unsqueeze(0);
+        let spectrum = Self::new(part(0), part(1));
+        let _ = spectrum.power.set(part(2));
+        spectrum
+    }
+
     /// Squared magnitude `[B, 4, T, K]`.
     pub(super) fn power(&self) -> &Tensor {
-        self.power.get_or_init(|| (&self.real * &self.real).addcmul(&self.imag, &self.imag))
+        self.power.get_or_init(|| (&self.real * &self.real).addcmul_(&self.imag, &self.imag))
     }
 
     /// Its phase on the unit circle.

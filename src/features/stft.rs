@@ -1,8 +1,11 @@
 //! The short-time Fourier transform that all descriptors share.
 
+use std::ops::Range;
+
 use tch::{Device, Kind, TchError, Tensor};
 
 pub use super::config::{Padding, Window};
+use crate::audio::PairStft;
 use crate::torch_ext::Script;
 
 /// Where a transform's frames lie and how long they are, in samples.
@@ -26,6 +29,8 @@ pub struct Stft {
     config: StftConfig,
     pad: Pad,
     window: Tensor,
+    /// Does the same, faster, for float32 on a CPU.
+    on_cpu: Option<PairStft>,
 }
 
 impl StftConfig {
@@ -91,8 +96,17 @@ impl Stft {
     /// Prepares the window on `device`. `kind` is that of the waveforms to come: float32, or float64 where quiet
     /// bands beside loud ones matter.
     pub fn new(config: StftConfig, kind: Kind, device: Device) -> Result<Self, TchError> {
-        let window = config.window()?.to_kind(kind).to_device(device);
-        Ok(Self { pad: Pad::new(&config)?, config, window })
+        let window = config.window()?;
+        let on_cpu = (kind == Kind::Float && device == Device::Cpu).then(|| {
+            let left = (config.n_fft - config.win_length) / 2;
+            let full = window.f_constant_pad_nd([left, config.n_fft - config.win_length - left])?;
+            Ok::<_, TchError>(PairStft::new(
+                &Vec::<f32>::try_from(full.to_kind(Kind::Float))?,
+                config.hop as usize,
+            ))
+        });
+        let window = window.to_kind(kind).to_device(device);
+        Ok(Self { pad: Pad::new(&config)?, config, window, on_cpu: on_cpu.transpose()? })
     }
 
     /// Where its frames lie.
@@ -116,5 +130,23 @@ impl Stft {
             false,
         );
         spectrum.view_as_real().unflatten(0, [-1, channels])
+    }
+
+    /// The same, for waveforms to which something is added before.
+    pub(super) fn with_offset(self, offset: f64) -> Self {
+        Self { on_cpu: self.on_cpu.map(|stft| stft.with_offset(offset as f32)), ..self }
+    }
+
+    /// The frames that need nothing from beyond the ends of so many samples.
+    pub(super) fn frames_within(&self, samples: i64) -> Range<i64> {
+        let StftConfig { n_fft, hop, .. } = self.config;
+        let first = (n_fft / 2 + hop - 1) / hop;
+        let end = if samples < n_fft / 2 { 0 } else { (samples - n_fft / 2) / hop + 1 };
+        first..end.max(first)
+    }
+
+    /// The transform for float32 on a CPU, of frames within a waveform; it adds the offset itself. Not to be traced.
+    pub(super) fn on_cpu(&self) -> Option<&PairStft> {
+        self.on_cpu.as_ref()
     }
 }

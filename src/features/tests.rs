@@ -60,6 +60,33 @@ fn frames_are_whole_hops_for_every_hop_and_odd_lengths() {
 }
 
 #[test]
+fn pieces_are_the_whole() {
+    // Longer than a piece, and with a rest; pieces and whole differ in how sums are ordered.
+    let local = Descriptor::ALL.into_iter().filter(|d| {
+        !matches!(
+            d,
+            Descriptor::Pcen | Descriptor::Diffuseness | Descriptor::Eigenvector | Descriptor::Waveform
+        )
+    });
+    let config = FeatureConfig {
+        descriptors: local.collect(),
+        range_db: Some(20.0),
+        offset: 1e-3,
+        ..every_descriptor()
+    };
+    let front_end = front_end(&config);
+    let waveform = noise(2, 120 * 150 + 50);
+    let far = distance(&front_end.describe(&waveform), &front_end.forward(&waveform));
+    assert!(far < 1e-3, "{far}");
+    let each = front_end.describe_each(&waveform, Frames::All);
+    let parts: Vec<Tensor> = each.into_iter().map(|(_, part)| part.narrow(2, 0, 150)).collect();
+    assert!(
+        distance(&Tensor::cat(&parts, 1).narrow(1, 4, 40), &front_end.forward(&waveform).narrow(1, 4, 40))
+            < 1e-3
+    );
+}
+
+#[test]
 fn a_frame_is_where_its_sound_is() {
     // One click; the loudest frame is the one centred nearest to it.
     for hop in [96, 120, 200] {

@@ -97,12 +97,12 @@ impl Detector {
 
     /// Descriptors of `[B, 4, S]` (W, Y, Z, X): `[B, C, frames, F]`.
     pub fn describe(&self, waveform: &Tensor) -> Tensor {
-        self.front_end.forward(waveform)
+        self.front_end.normalise(&self.front_end.describe(waveform))
     }
 
     /// From `[B, 4, S]` to tracks, everything computed on the spot. Traceable with any batch and length.
     pub fn forward(&self, waveform: &Tensor) -> Detection {
-        let descriptors = self.describe(waveform);
+        let descriptors = self.front_end.forward(waveform);
         let sequence = self.prior.forward(&waveform.select(1, 0));
         let tap = self.prior.tagger().sequence_tap();
         // One value per label frame, made by the pooling that the encoder does, carries the length.

@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::SAMPLE_RATE;
-use super::convolve::{Convolver, Foa, add};
+use super::convolve::{Convolver, Foa};
 use super::delay::DelayLine;
 use super::error::SceneError;
 use super::foa::point_gains;
@@ -93,12 +93,10 @@ impl Source for SimulatedSource<'_> {
         });
         // What is heard at a time left the source about as much earlier as it did at the start.
         let delay = self.delay_samples();
-        let length = heard[0].len();
-        let direct = delay_line.play(signal, length, |n| {
+        delay_line.play(signal, &mut heard, |n| {
             let offset = self.path.at(seconds(n.saturating_sub(delay))).offset_m();
             (direct_delay(offset), point_gains(offset))
         });
-        add(&mut heard, 0, &direct);
         Ok(heard)
     }
 }

@@ -85,7 +85,9 @@ impl Source for SimulatedSource<'_> {
         }
         let seconds = |samples: usize| samples as f64 / f64::from(SAMPLE_RATE);
         let [short, long] = STEPS;
-        let step = if self.path.speed_m_per_s() * seconds(long) <= STEP_M { long } else { short };
+        let speed = |samples| self.path.speed_m_per_s(seconds(samples));
+        let fastest = speed(0).max(speed(signal.len()));
+        let step = if fastest * seconds(long) <= STEP_M { long } else { short };
         // The tail is diffuse: it stays as it is while the source moves.
         let tail = responses.tail(self.room, start.distance_m, rng);
         let mut heard = convolver.convolve_changing(signal, step, &tail, |number| {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::error::{self, CommandResult};
+use super::layout_arg::LayoutArg;
 use super::progress;
 use super::store_args::{StoreArgs, block_on};
 use crate::controller::{self, Launch};
@@ -17,6 +18,8 @@ pub(crate) struct Args {
     /// Dataset folder
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    #[command(flatten)]
+    layout: LayoutArg,
     /// Name of the new study
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     study: String,
@@ -59,6 +62,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
     let launch = Launch {
         space: args.space,
         data: args.data,
+        layout: args.layout.layout,
         study: args.study,
         workers: args.workers.map_or(args.device.len(), usize::from),
         devices: args.device,

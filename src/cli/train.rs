@@ -8,6 +8,7 @@ use anyhow::{Context, anyhow, bail};
 
 use super::error::{CommandResult, Interrupted, input};
 use super::interrupt;
+use super::layout_arg::LayoutArg;
 use crate::model::arch::Architecture;
 use crate::model::saved;
 use crate::train::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec};
@@ -24,6 +25,8 @@ pub(crate) struct Args {
     /// Dataset folder
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    #[command(flatten)]
+    layout: LayoutArg,
     /// Export folder to create
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -64,6 +67,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
         architecture,
         seed: args.seed,
         data: args.data,
+        layout: args.layout.layout,
         validation: args.validation,
         device: args.device,
         threads: args.threads,

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::error::ControllerError;
-use crate::dataset::{Dataset, OpenOptions};
+use crate::dataset::{Layout, OpenOptions};
 use crate::fs::FileError;
 use crate::search::SearchSpace;
 use crate::search::state::StudyState;
@@ -17,6 +17,8 @@ pub struct Launch {
     pub space: PathBuf,
     /// The dataset folder.
     pub data: PathBuf,
+    /// Its layout, where it is not to be detected.
+    pub layout: Option<Layout>,
     /// Name of the study, unique in the store.
     pub study: String,
     /// Worker processes.
@@ -53,17 +55,18 @@ pub async fn launch(store_url: &str, launch: &Launch) -> Result<Opened, Controll
     check_devices(&launch.devices)?;
     let data = std::path::absolute(&launch.data).map_err(FileError::at("find", &launch.data))?;
     // Before there is a store, and so without its cache: of a dataset that cannot be used nothing is to be left.
-    let dataset = Dataset::open(&data)?;
+    let dataset = OpenOptions { layout: launch.layout, ..OpenOptions::default() }.open(&data)?;
     if dataset.holdout(space.study.validation).1.is_empty() {
         return Err(ControllerError::NoValidation { data });
     }
     let store = Store::open(store_url).await?;
-    let fingerprint = fingerprint(&store, &data)?;
+    let fingerprint = fingerprint(&store, &data, launch.layout)?;
     let new = NewStudy {
         name: launch.study.clone(),
         space: document,
         settings: Settings {
             data,
+            layout: launch.layout,
             devices: launch.devices.clone(),
             workers: launch.workers,
             threads: space.study.threads,
@@ -99,7 +102,7 @@ pub async fn resume(
     }
     let space = SearchSpace::from_document(&format!("the space of study \"{}\"", study.name), &study.space)?;
     let lock = lock(&store, &study)?;
-    let found = fingerprint(&store, &study.settings.data)?;
+    let found = fingerprint(&store, &study.settings.data, study.settings.layout)?;
     if found != study.data_fingerprint {
         return Err(ControllerError::DataChanged {
             study: study.name,
@@ -116,8 +119,9 @@ pub async fn resume(
 }
 
 /// What a dataset contains; what is found out about it is kept beside the store, where trainers look for it.
-fn fingerprint(store: &Store, data: &Path) -> Result<String, ControllerError> {
-    Ok(OpenOptions::cached(store.artifacts().cache()).open(data)?.fingerprint()?)
+fn fingerprint(store: &Store, data: &Path, layout: Option<Layout>) -> Result<String, ControllerError> {
+    let options = OpenOptions { layout, ..OpenOptions::cached(store.artifacts().cache()) };
+    Ok(options.open(data)?.fingerprint()?)
 }
 
 /// The latest study that has not ended; when all have, the latest.

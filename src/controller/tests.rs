@@ -146,6 +146,7 @@ impl Place {
         Launch {
             space: self.0.path().join("space.json"),
             data: self.0.path().join("data"),
+            layout: None,
             study: study.into(),
             workers,
             devices: vec!["cpu".into()],

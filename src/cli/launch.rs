@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::bar::{bar, steps};
 use super::error::{self, CommandResult};
 use super::layout_arg::LayoutArg;
 use super::progress;
@@ -69,7 +70,10 @@ pub(crate) fn run(args: Args) -> CommandResult {
         seed: args.seed,
     };
     block_on(async {
-        let opened = controller::launch(&args.store.store, &launch).await.map_err(progress::classify)?;
+        let bar = bar("recordings read");
+        let opened = controller::launch(&args.store.store, &launch, &steps(&bar)).await;
+        bar.finish_and_clear();
+        let opened = opened.map_err(progress::classify)?;
         progress::carry_out(opened, &args.store.store).await
     })
 }

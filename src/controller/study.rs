@@ -44,11 +44,16 @@ pub struct Opened {
 
 /// Creates a study.
 ///
-/// Everything the user gave is checked before the store is touched.
+/// Everything the user gave is checked before the store is touched. `read` hears how many recordings of how many were
+/// read, the first time that this store sees the dataset.
 ///
 /// # Errors
 /// A space file with mistakes, a dataset that cannot be used, a name that is taken.
-pub async fn launch(store_url: &str, launch: &Launch) -> Result<Opened, ControllerError> {
+pub async fn launch(
+    store_url: &str,
+    launch: &Launch,
+    read: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Opened, ControllerError> {
     let text = std::fs::read_to_string(&launch.space).map_err(FileError::at("read", &launch.space))?;
     let space = SearchSpace::parse(&launch.space.display().to_string(), &text)?;
     let document = serde_json::from_str(&text).unwrap_or_default();
@@ -60,7 +65,7 @@ pub async fn launch(store_url: &str, launch: &Launch) -> Result<Opened, Controll
         return Err(ControllerError::NoValidation { data });
     }
     let store = Store::open(store_url).await?;
-    let fingerprint = fingerprint(&store, &data, launch.layout)?;
+    let fingerprint = fingerprint(&store, &data, launch.layout, read)?;
     let new = NewStudy {
         name: launch.study.clone(),
         space: document,
@@ -83,7 +88,8 @@ pub async fn launch(store_url: &str, launch: &Launch) -> Result<Opened, Controll
     Ok(Opened { store, study, space, _lock: lock })
 }
 
-/// Takes up a study: the named one, or the latest that has not ended. `None` when it has ended already.
+/// Takes up a study: the named one, or the latest that has not ended. `None` when it has ended already. `read` hears how
+/// many recordings of how many were read, where the dataset is not known any more.
 ///
 /// # Errors
 /// No such study; one that another process works on; a dataset that is not what it was.
@@ -91,6 +97,7 @@ pub async fn resume(
     store_url: &str,
     name: Option<&str>,
     workers: Option<usize>,
+    read: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<(Study, Option<Opened>), ControllerError> {
     let store = Store::open_existing(store_url).await?;
     let mut study = match name {
@@ -102,7 +109,7 @@ pub async fn resume(
     }
     let space = SearchSpace::from_document(&format!("the space of study \"{}\"", study.name), &study.space)?;
     let lock = lock(&store, &study)?;
-    let found = fingerprint(&store, &study.settings.data, study.settings.layout)?;
+    let found = fingerprint(&store, &study.settings.data, study.settings.layout, read)?;
     if found != study.data_fingerprint {
         return Err(ControllerError::DataChanged {
             study: study.name,
@@ -119,9 +126,14 @@ pub async fn resume(
 }
 
 /// What a dataset contains; what is found out about it is kept beside the store, where trainers look for it.
-fn fingerprint(store: &Store, data: &Path, layout: Option<Layout>) -> Result<String, ControllerError> {
+fn fingerprint(
+    store: &Store,
+    data: &Path,
+    layout: Option<Layout>,
+    read: &(dyn Fn(usize, usize) + Sync),
+) -> Result<String, ControllerError> {
     let options = OpenOptions { layout, ..OpenOptions::cached(store.artifacts().cache()) };
-    Ok(options.open(data)?.fingerprint()?)
+    Ok(options.open(data)?.fingerprint_watched(read)?)
 }
 
 /// The latest study that has not ended; when all have, the latest.

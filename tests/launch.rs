@@ -50,6 +50,22 @@ fn missing_files_are_named() {
 }
 
 #[test]
+fn a_layout_that_the_folder_does_not_have_is_refused() {
+    let folder = folder(GOOD_SPACE);
+    at2seld(folder.path(), &["data", "synth", "data", "--minutes", "1", "--seed", "1"]).assert().success();
+    let wrong = ["--layout", "tau2019"];
+    launch(folder.path(), &wrong).assert().code(2).stderr(contains("no column sound_event_recording"));
+    launch(folder.path(), &["--layout", "tau"]).assert().code(2).stderr(contains("starss23"));
+    std::fs::write(folder.path().join("arch.json"), "{}").unwrap();
+    let train = ["train", "arch.json", "--data", "data", "--out", "model"];
+    at2seld(folder.path(), &[&train[..], &wrong].concat())
+        .assert()
+        .code(2)
+        .stderr(contains("sound_event_recording"));
+    assert!(!folder.path().join("at2seld.db").exists() && !folder.path().join("model").exists());
+}
+
+#[test]
 fn what_this_version_cannot_do_is_said() {
     let folder = folder(GOOD_SPACE);
     launch(folder.path(), &["--engine", "slurm"]).assert().code(2).stderr(contains("not supported yet"));

@@ -148,7 +148,14 @@ fn an_index_saves_reading_and_notices_every_change() {
     std::thread::sleep(Duration::from_millis(2_100));
     let open = || OpenOptions::cached(&cache).open(&root).unwrap();
     let first = open();
-    let fingerprint = first.fingerprint().unwrap();
+    let through = std::sync::Mutex::new(Vec::new());
+    let read = |done, of| through.lock().unwrap().push((done, of));
+    let fingerprint = first.fingerprint_watched(&read).unwrap();
+    // What the index keeps is not read again, and not told again.
+    assert_eq!(open().fingerprint_watched(&read).unwrap(), fingerprint);
+    let mut through = through.into_inner().unwrap();
+    through.sort_unstable();
+    assert_eq!(through, [(1, 2), (2, 2)]);
     let index = || {
         let mut files = std::fs::read_dir(cache.join("datasets")).unwrap().map(|entry| entry.unwrap().path());
         files.find(|path| path.extension().is_some_and(|e| e == "json")).unwrap()

@@ -30,6 +30,7 @@ async fn fill(folder: &Path) -> Store {
             "budget": {"trials": 3, "epochs": 3}}]}),
         settings: Settings {
             data: "/data".into(),
+            layout: None,
             devices: vec!["cpu".into()],
             workers: 1,
             threads: 1,

@@ -27,11 +27,7 @@ pub(crate) struct Args {
 /// Prints the problems and counts; fails when training would.
 pub(crate) fn run(args: Args) -> CommandResult {
     let bar = super::bar::bar("recordings");
-    let done = |done: usize, of: usize| {
-        bar.set_length(of as u64);
-        bar.set_position(done as u64);
-    };
-    let report = check(&args.folder, args.layout.layout, &done).map_err(error::input)?;
+    let report = check(&args.folder, args.layout.layout, &super::bar::steps(&bar)).map_err(error::input)?;
     bar.finish_and_clear();
     match args.format {
         Format::Table => print_lines(&report)?,

@@ -83,10 +83,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
         oracle_activity: args.oracle_activity,
     };
     let bar = super::bar::bar("recordings");
-    let done = |done: usize, of: usize| {
-        bar.set_length(of as u64);
-        bar.set_position(done as u64);
-    };
+    let done = super::bar::steps(&bar);
     let scores = evaluate::evaluate(&model, &mut dataset, &evaluation, map.as_ref(), device, &done);
     let scores = scores.map_err(|error| match error {
         evaluate::Error::Torch { .. } => error.into(),

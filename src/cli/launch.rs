@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::bar::{bar, steps};
 use super::error::{self, CommandResult};
+use super::layout_arg::LayoutArg;
 use super::progress;
 use super::store_args::{StoreArgs, block_on};
 use crate::controller::{self, Launch};
@@ -17,6 +19,8 @@ pub(crate) struct Args {
     /// Dataset folder
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    #[command(flatten)]
+    layout: LayoutArg,
     /// Name of the new study
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     study: String,
@@ -59,13 +63,17 @@ pub(crate) fn run(args: Args) -> CommandResult {
     let launch = Launch {
         space: args.space,
         data: args.data,
+        layout: args.layout.layout,
         study: args.study,
         workers: args.workers.map_or(args.device.len(), usize::from),
         devices: args.device,
         seed: args.seed,
     };
     block_on(async {
-        let opened = controller::launch(&args.store.store, &launch).await.map_err(progress::classify)?;
+        let bar = bar("recordings read");
+        let opened = controller::launch(&args.store.store, &launch, &steps(&bar)).await;
+        bar.finish_and_clear();
+        let opened = opened.map_err(progress::classify)?;
         progress::carry_out(opened, &args.store.store).await
     })
 }

@@ -1,5 +1,6 @@
 //! `at2seld resume`: go on with a study after an interruption.
 
+use super::bar::{bar, steps};
 use super::error::CommandResult;
 use super::progress;
 use super::store_args::{StoreArgs, block_on};
@@ -21,7 +22,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> CommandResult {
     block_on(async {
         let workers = args.workers.map(usize::from);
-        let resumed = controller::resume(&args.store.store, args.study.as_deref(), workers).await;
+        let bar = bar("recordings read");
+        let read = steps(&bar);
+        let resumed = controller::resume(&args.store.store, args.study.as_deref(), workers, &read).await;
+        bar.finish_and_clear();
         match resumed.map_err(progress::classify)? {
             (_, Some(opened)) => progress::carry_out(opened, &args.store.store).await,
             (study, None) if study.state == StudyState::Failed => anyhow::bail!(

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, anyhow, bail};
 
+use super::bar::{bar, steps};
 use super::error::{CommandResult, Interrupted, input};
 use super::interrupt;
+use super::layout_arg::LayoutArg;
 use crate::model::arch::Architecture;
 use crate::model::saved;
 use crate::train::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec};
@@ -24,6 +26,8 @@ pub(crate) struct Args {
     /// Dataset folder
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    #[command(flatten)]
+    layout: LayoutArg,
     /// Export folder to create
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -64,6 +68,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
         architecture,
         seed: args.seed,
         data: args.data,
+        layout: args.layout.layout,
         validation: args.validation,
         device: args.device,
         threads: args.threads,
@@ -71,6 +76,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
         resume_from: None,
         cache: cache::cache_folder(),
     };
+    read_once(&args.layout, &spec.data)?;
     spec.resume_from = continue_from(&spec)?;
     let stop = interrupt::watch().context("cannot watch for Ctrl-C")?;
     let mut progress = Lines { epochs: spec.epochs, stop };
@@ -91,6 +97,14 @@ pub(crate) fn run(args: Args) -> CommandResult {
             Err(Interrupted("stopped; the same command goes on from here".into()).into())
         }
     }
+}
+
+/// Fingerprints a dataset that is new, with a bar: training finds the result in the cache.
+fn read_once(layout: &LayoutArg, data: &Path) -> anyhow::Result<()> {
+    let bar = bar("recordings read");
+    let read = layout.open(data).and_then(|dataset| dataset.fingerprint_watched(&steps(&bar)));
+    bar.finish_and_clear();
+    read.map(|_| ()).map_err(input)
 }
 
 /// Where checkpoints are kept until the export.

@@ -12,7 +12,7 @@ pub(super) fn trial_key(study: &Study, proposal: &Proposal) -> String {
     // A network's sums come out in another order on another kind of device; not so on another one of its kind.
     let device =
         study.settings.devices.first().map_or("cpu", |device| device.split(':').next().unwrap_or("cpu"));
-    let document = json!({
+    let mut document = json!({
         "architecture": proposal.architecture,
         "seed": proposal.seed,
         "epochs": proposal.epochs,
@@ -22,6 +22,10 @@ pub(super) fn trial_key(study: &Study, proposal: &Proposal) -> String {
         "device": device,
         "version": env!("CARGO_PKG_VERSION"),
     });
+    // The fingerprint does not tell how labels are read. A layout that was detected follows from it.
+    if let Some(layout) = study.settings.layout {
+        document["layout"] = json!(layout);
+    }
     let digest = Sha256::digest(sorted(document).to_string());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -42,6 +46,7 @@ fn sorted(value: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::Layout;
     use crate::ids::{StudyId, TrialId};
     use crate::search::state::StudyState;
     use crate::store::Settings;
@@ -53,6 +58,7 @@ mod tests {
             space: Value::Null,
             settings: Settings {
                 data: "data".into(),
+                layout: None,
                 devices: vec![device.into()],
                 workers: 1,
                 threads: 1,
@@ -88,12 +94,15 @@ mod tests {
         again.number = 8;
         assert_eq!(trial_key(&study("other", "f", "cuda:1"), &again), key);
         again.epochs = 6;
+        let mut named = study("a", "f", "cuda:0");
+        named.settings.layout = Some(Layout::Starss22);
         let others = [
             trial_key(&base, &again),
             trial_key(&base, &proposal(json!({"a": {"b": 1, "c": [3, 2]}, "d": 4}), 9)),
             trial_key(&base, &proposal(json!({"a": {"b": 1, "c": [2, 3]}, "d": 4}), 8)),
             trial_key(&study("a", "g", "cuda:0"), &proposal(json!({"a": {"b": 1, "c": [2, 3]}, "d": 4}), 9)),
             trial_key(&study("a", "f", "cpu"), &proposal(json!({"a": {"b": 1, "c": [2, 3]}, "d": 4}), 9)),
+            trial_key(&named, &proposal(json!({"a": {"b": 1, "c": [2, 3]}, "d": 4}), 9)),
         ];
         assert!(others.iter().all(|other| *other != key));
     }

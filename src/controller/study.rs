@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::error::ControllerError;
-use crate::dataset::{Dataset, OpenOptions};
+use crate::dataset::{Layout, OpenOptions};
 use crate::fs::FileError;
 use crate::search::SearchSpace;
 use crate::search::state::StudyState;
@@ -17,6 +17,8 @@ pub struct Launch {
     pub space: PathBuf,
     /// The dataset folder.
     pub data: PathBuf,
+    /// Its layout, where it is not to be detected.
+    pub layout: Option<Layout>,
     /// Name of the study, unique in the store.
     pub study: String,
     /// Worker processes.
@@ -42,28 +44,34 @@ pub struct Opened {
 
 /// Creates a study.
 ///
-/// Everything the user gave is checked before the store is touched.
+/// Everything the user gave is checked before the store is touched. `read` hears how many recordings of how many were
+/// read, the first time that this store sees the dataset.
 ///
 /// # Errors
 /// A space file with mistakes, a dataset that cannot be used, a name that is taken.
-pub async fn launch(store_url: &str, launch: &Launch) -> Result<Opened, ControllerError> {
+pub async fn launch(
+    store_url: &str,
+    launch: &Launch,
+    read: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Opened, ControllerError> {
     let text = std::fs::read_to_string(&launch.space).map_err(FileError::at("read", &launch.space))?;
     let space = SearchSpace::parse(&launch.space.display().to_string(), &text)?;
     let document = serde_json::from_str(&text).unwrap_or_default();
     check_devices(&launch.devices)?;
     let data = std::path::absolute(&launch.data).map_err(FileError::at("find", &launch.data))?;
     // Before there is a store, and so without its cache: of a dataset that cannot be used nothing is to be left.
-    let dataset = Dataset::open(&data)?;
+    let dataset = OpenOptions { layout: launch.layout, ..OpenOptions::default() }.open(&data)?;
     if dataset.holdout(space.study.validation).1.is_empty() {
         return Err(ControllerError::NoValidation { data });
     }
     let store = Store::open(store_url).await?;
-    let fingerprint = fingerprint(&store, &data)?;
+    let fingerprint = fingerprint(&store, &data, launch.layout, read)?;
     let new = NewStudy {
         name: launch.study.clone(),
         space: document,
         settings: Settings {
             data,
+            layout: launch.layout,
             devices: launch.devices.clone(),
             workers: launch.workers,
             threads: space.study.threads,
@@ -80,7 +88,8 @@ pub async fn launch(store_url: &str, launch: &Launch) -> Result<Opened, Controll
     Ok(Opened { store, study, space, _lock: lock })
 }
 
-/// Takes up a study: the named one, or the latest that has not ended. `None` when it has ended already.
+/// Takes up a study: the named one, or the latest that has not ended. `None` when it has ended already. `read` hears how
+/// many recordings of how many were read, where the dataset is not known any more.
 ///
 /// # Errors
 /// No such study; one that another process works on; a dataset that is not what it was.
@@ -88,6 +97,7 @@ pub async fn resume(
     store_url: &str,
     name: Option<&str>,
     workers: Option<usize>,
+    read: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<(Study, Option<Opened>), ControllerError> {
     let store = Store::open_existing(store_url).await?;
     let mut study = match name {
@@ -99,7 +109,7 @@ pub async fn resume(
     }
     let space = SearchSpace::from_document(&format!("the space of study \"{}\"", study.name), &study.space)?;
     let lock = lock(&store, &study)?;
-    let found = fingerprint(&store, &study.settings.data)?;
+    let found = fingerprint(&store, &study.settings.data, study.settings.layout, read)?;
     if found != study.data_fingerprint {
         return Err(ControllerError::DataChanged {
             study: study.name,
@@ -116,8 +126,14 @@ pub async fn resume(
 }
 
 /// What a dataset contains; what is found out about it is kept beside the store, where trainers look for it.
-fn fingerprint(store: &Store, data: &Path) -> Result<String, ControllerError> {
-    Ok(OpenOptions::cached(store.artifacts().cache()).open(data)?.fingerprint()?)
+fn fingerprint(
+    store: &Store,
+    data: &Path,
+    layout: Option<Layout>,
+    read: &(dyn Fn(usize, usize) + Sync),
+) -> Result<String, ControllerError> {
+    let options = OpenOptions { layout, ..OpenOptions::cached(store.artifacts().cache()) };
+    Ok(options.open(data)?.fingerprint_watched(read)?)
 }
 
 /// The latest study that has not ended; when all have, the latest.

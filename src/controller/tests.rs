@@ -146,6 +146,7 @@ impl Place {
         Launch {
             space: self.0.path().join("space.json"),
             data: self.0.path().join("data"),
+            layout: None,
             study: study.into(),
             workers,
             devices: vec!["cpu".into()],
@@ -154,11 +155,11 @@ impl Place {
     }
 
     async fn launch(&self, workers: usize) -> Opened {
-        launch(&self.url(), &self.options("s", workers)).await.unwrap()
+        launch(&self.url(), &self.options("s", workers), &|_, _| ()).await.unwrap()
     }
 
     async fn resume(&self) -> Opened {
-        resume(&self.url(), Some("s"), None).await.unwrap().1.unwrap()
+        resume(&self.url(), Some("s"), None, &|_, _| ()).await.unwrap().1.unwrap()
     }
 }
 
@@ -277,7 +278,7 @@ async fn two_workers_score_every_candidate_as_one_does() {
 async fn a_second_study_of_the_same_space_trains_nothing() {
     let place = Place::new();
     carry_out(place.launch(1).await, i64::MAX).await;
-    let again = launch(&place.url(), &place.options("again", 1)).await.unwrap();
+    let again = launch(&place.url(), &place.options("again", 1), &|_, _| ()).await.unwrap();
     let run = carry_out(again, i64::MAX).await;
     assert_eq!(run.ending, Some(Ending::Complete));
     let trained = run.trained.lock().unwrap();
@@ -308,7 +309,7 @@ async fn a_stop_request_lets_trials_checkpoint_and_the_study_go_on_later() {
     let snapshot = store.snapshot(id).await.unwrap();
     assert!(snapshot.stages.iter().flat_map(|s| &s.trials).all(|t| t.state != TrialState::Running));
     assert_eq!(carry_out(place.resume().await, i64::MAX).await.ending, Some(Ending::Complete));
-    let (study, opened) = resume(&place.url(), None, None).await.unwrap();
+    let (study, opened) = resume(&place.url(), None, None, &|_, _| ()).await.unwrap();
     assert_eq!((study.state, opened.is_none()), (StudyState::Complete, true));
 }
 
@@ -316,13 +317,13 @@ async fn a_stop_request_lets_trials_checkpoint_and_the_study_go_on_later() {
 async fn a_study_is_carried_out_by_one_process_on_the_data_it_began_with() {
     let place = Place::new();
     let opened = place.launch(1).await;
-    let error = resume(&place.url(), Some("s"), None).await.unwrap_err();
+    let error = resume(&place.url(), Some("s"), None, &|_, _| ()).await.unwrap_err();
     assert!(matches!(error, ControllerError::Busy { .. }), "{error}");
-    let error = launch(&place.url(), &place.options("s", 1)).await.unwrap_err();
+    let error = launch(&place.url(), &place.options("s", 1), &|_, _| ()).await.unwrap_err();
     assert!(error.is_input() && error.to_string().contains("resume s"), "{error}");
     drop(opened);
     write_recording(&place.0.path().join("data"), "fold1_room3_mix001");
-    let error = resume(&place.url(), Some("s"), None).await.unwrap_err();
+    let error = resume(&place.url(), Some("s"), None, &|_, _| ()).await.unwrap_err();
     assert!(error.is_input() && error.to_string().contains("has changed"), "{error}");
 }
 

@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -18,11 +19,13 @@ use crate::fs::FileError;
 const BLOCK: usize = 256 << 10;
 
 /// Digests of all recordings: what is known of them, from the index, or from the files. Of several processes that
-/// need them one computes and the others wait. `index` reads the index as it is at that moment.
+/// need them one computes and the others wait. `index` reads the index as it is at that moment; `done` hears how many
+/// recordings of how many are through, unless all are known.
 pub(super) fn digests(
     recordings: &[Recording],
     known: &[Known],
     index: impl Fn() -> Index,
+    done: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Vec<[String; 2]>, Error> {
     if let Some(all) = known.iter().map(|known| known.digests.clone()).collect() {
         return Ok(all);
@@ -30,6 +33,7 @@ pub(super) fn digests(
     let _lock = index().path().map(lock);
     let mut index = index();
     let mut known = known.to_vec();
+    let through = AtomicUsize::new(0);
     let all: Vec<[String; 2]> = known
         .par_iter_mut()
         .zip(recordings)
@@ -40,6 +44,7 @@ pub(super) fn digests(
                 None => [digest(&recording.audio)?, digest(&recording.labels)?],
             };
             known.digests = Some(digests.clone());
+            done(through.fetch_add(1, Ordering::Relaxed) + 1, recordings.len());
             Ok(digests)
         })
         .collect::<Result<_, FileError>>()?;

@@ -117,11 +117,20 @@ impl Dataset {
     /// # Errors
     /// A file cannot be read.
     pub fn fingerprint(&self) -> Result<String, Error> {
+        self.fingerprint_watched(&|_, _| ())
+    }
+
+    /// [`fingerprint`](Self::fingerprint), which takes minutes the first time for a large dataset: `done` hears, from
+    /// any thread, how many recordings of how many were read. It hears nothing where none has to be.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn fingerprint_watched(&self, done: &(dyn Fn(usize, usize) + Sync)) -> Result<String, Error> {
         if let Some(known) = self.fingerprint.get() {
             return Ok(known.clone());
         }
         let index = || Index::read(self.cache.as_deref(), &self.root, self.layout, &self.classes);
-        let digests = fingerprint::digests(&self.recordings, &self.known, index)?;
+        let digests = fingerprint::digests(&self.recordings, &self.known, index, done)?;
         let fingerprint = fingerprint::combine(&self.classes, &self.recordings, &digests);
         Ok(self.fingerprint.get_or_init(|| fingerprint).clone())
     }

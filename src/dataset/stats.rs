@@ -124,11 +124,13 @@ impl Tally {
         }
     }
 
-    /// The events of one recording of `frames` label frames, in any order.
+    /// The events of one recording of `frames` label frames, in any order. Events of later frames and of other
+    /// classes are left out.
     pub fn of(events: &[FrameEvent], frames: u32, classes: usize) -> Self {
         let mut tally = Self::new(classes);
         let mut by_frame: BTreeMap<u32, Vec<&FrameEvent>> = BTreeMap::new();
-        for event in events.iter().filter(|event| (event.class as usize) < classes) {
+        let counts = |event: &&FrameEvent| event.frame < frames && (event.class as usize) < classes;
+        for event in events.iter().filter(counts) {
             by_frame.entry(event.frame).or_default().push(event);
             tally.classes[event.class as usize].frames += 1;
             let (row, cell) = cell(event.direction);
@@ -254,6 +256,14 @@ mod tests {
         assert_eq!(tally.same_class, [3, 4, 1]);
         assert_eq!(tally.directions[9][35], 1);
         assert_eq!(tally.directions[9][0], 1, "180 degrees is -180 degrees");
+    }
+
+    #[test]
+    fn what_is_past_the_end_or_of_no_class_is_left_out() {
+        let tally = Tally::of(&[event(2, 0, 0, 0.0), event(3, 0, 0, 0.0), event(0, 7, 0, 0.0)], 3, 1);
+        assert_eq!(tally.polyphony, [2, 1]);
+        assert_eq!(tally.total(), ClassTally { events: 1, moving: 0, frames: 1 });
+        assert_eq!(Tally::of(&[], 0, 1), Tally::new(1));
     }
 
     proptest! {

@@ -1,6 +1,8 @@
 //! Delays by a fraction of a sample, fixed and changing.
 
-use super::convolve::{Foa, silence};
+use wide::f32x4;
+
+use super::convolve::Foa;
 
 /// Half the length of the fractional delay filter, in samples.
 const HALF_TAPS: usize = 12;
@@ -8,8 +10,10 @@ const HALF_TAPS: usize = 12;
 const TAPS: usize = 2 * HALF_TAPS;
 /// Fractions of a sample for which the filter is computed; between two it is interpolated.
 const FRACTIONS: usize = 128;
-/// Taps that are computed at a time; a divisor of [`TAPS`].
-const LANES: usize = 8;
+/// Taps that are computed at a time.
+const LANES: usize = 4;
+/// Their number in a filter.
+const VECTORS: usize = TAPS / LANES;
 /// Samples between two places where a changing delay is asked for: 2.7 ms.
 const CONTROL: usize = 64;
 
@@ -38,78 +42,98 @@ pub(super) fn add_impulse(response: &mut Foa, delay: f64, gains: [f64; 4]) {
     }
 }
 
+/// The delay filter at one of the fractions, in the order of the signal's samples.
+struct Filter {
+    taps: [f32x4; VECTORS],
+    /// What has to be added for the taps of the next fraction.
+    rise: [f32x4; VECTORS],
+}
+
 /// A delay line whose delay and gains change smoothly: what is heard of a source that moves, Doppler shift
 /// included.
 pub(super) struct DelayLine {
-    /// By fraction, in the order of the signal's samples.
-    filters: Vec<[f32; TAPS]>,
+    filters: Vec<Filter>,
 }
 
 impl DelayLine {
     /// A delay line.
     pub(super) fn new() -> Self {
-        let filter = |i: usize| {
-            let mut taps = fractional_delay(i as f64 / FRACTIONS as f64);
+        let taps = |i: usize| -> [f32x4; VECTORS] {
+            let taps = fractional_delay(i as f64 / FRACTIONS as f64);
             // The last tap belongs to the earliest sample.
-            taps.reverse();
-            taps
+            let tap = |place: usize| taps[TAPS - 1 - place];
+            std::array::from_fn(|vector| f32x4::new(std::array::from_fn(|lane| tap(vector * LANES + lane))))
         };
-        Self { filters: (0..=FRACTIONS).map(filter).collect() }
+        let filter = |i: usize| {
+            let (taps, next) = (taps(i), taps(i + 1));
+            Filter { taps, rise: std::array::from_fn(|vector| next[vector] - taps[vector]) }
+        };
+        Self { filters: (0..FRACTIONS).map(filter).collect() }
     }
 
-    /// Plays `signal`; `at(n)` gives the delay in samples, and the gains of the four channels, that hold when
-    /// sample `n` of the output is heard. The output has `length` samples.
-    pub(super) fn play(&self, signal: &[f32], length: usize, at: impl Fn(usize) -> (f64, [f64; 4])) -> Foa {
-        let mut output = silence(length);
+    /// Plays `signal` and adds it to `output`, whose channels must have one length; `at(n)` gives the delay in
+    /// samples, and the gains of the four channels, that hold when sample `n` of the output is heard.
+    pub(super) fn play(&self, signal: &[f32], output: &mut Foa, at: impl Fn(usize) -> (f64, [f64; 4])) {
         // Zeros around the signal, so that the filter always finds its samples.
         let padded = [&[0.0; TAPS][..], signal, &[0.0; TAPS]].concat();
+        let length = output[0].len();
+        let mut values = [0.0; CONTROL];
+        let elapsed: [f32; CONTROL] = std::array::from_fn(|n| n as f32);
         let mut before = at(0);
         for start in (0..length).step_by(CONTROL) {
             let after = at(start + CONTROL);
-            let step = (after.0 - before.0) / CONTROL as f64;
-            let gains: [f32; 4] = before.1.map(|gain| gain as f32);
-            let rise: [f32; 4] = std::array::from_fn(|c| (after.1[c] - before.1[c]) as f32 / CONTROL as f32);
-            for n in start..(start + CONTROL).min(length) {
-                let elapsed = n - start;
-                let value = self.read(&padded, n as f64 - (before.0 + step * elapsed as f64));
-                for (channel, samples) in output.iter_mut().enumerate() {
-                    samples[n] = (gains[channel] + rise[channel] * elapsed as f32) * value;
+            let block = start..(start + CONTROL).min(length);
+            let pace = 1.0 - (after.0 - before.0) / CONTROL as f64;
+            self.read(&padded, start as f64 - before.0, pace, &mut values[..block.len()]);
+            for (channel, samples) in output.iter_mut().enumerate() {
+                let gain = before.1[channel] as f32;
+                let rise = (after.1[channel] - before.1[channel]) as f32 / CONTROL as f32;
+                for ((sum, value), n) in samples[block.clone()].iter_mut().zip(&values).zip(&elapsed) {
+                    *sum += (gain + rise * n) * value;
                 }
             }
             before = after;
         }
-        output
     }
 
-    /// The signal at a place between its samples; `padded` has `TAPS` zeros before and after it.
-    fn read(&self, padded: &[f32], position: f64) -> f32 {
-        // From here on positions are positive, so that a cast rounds them down.
-        let shifted = position + (TAPS - HALF_TAPS + 1) as f64;
-        let first = shifted as usize;
-        if shifted < 1.0 || first + TAPS > padded.len() {
-            return 0.0;
+    /// The signal at `values.len()` places between its samples, from `position` on and `pace` apart; `padded` has
+    /// `TAPS` zeros before and after it.
+    fn read(&self, padded: &[f32], position: f64, pace: f64, values: &mut [f32]) {
+        // Single precision is enough within a block, and quicker to round.
+        let whole = position.floor();
+        let (begin, pace) = ((position - whole) as f32, pace as f32);
+        let origin = whole as i64 + (TAPS - HALF_TAPS + 1) as i64;
+        for (n, value) in values.iter_mut().enumerate() {
+            let ahead = begin + pace * n as f32;
+            // Positive, so that the cast rounds it down: nothing moves faster than sound.
+            let steps = ahead as i32;
+            let first = usize::try_from(origin + i64::from(steps)).unwrap_or(usize::MAX);
+            let samples = padded.get(first..).and_then(|samples| samples.first_chunk::<TAPS>());
+            *value = samples.map_or(0.0, |samples| self.interpolate(samples, ahead - steps as f32));
         }
+    }
+
+    /// The signal at `fraction` after the middle of `samples`.
+    fn interpolate(&self, samples: &[f32; TAPS], fraction: f32) -> f32 {
         // The sample at `whole + fraction` is the signal delayed by `1 - fraction` and advanced by one.
-        let place = (1.0 - (shifted - first as f64)) * FRACTIONS as f64;
+        let place = (1.0 - fraction) * FRACTIONS as f32;
         let index = (place as usize).min(FRACTIONS - 1);
-        let share = (place - index as f64) as f32;
-        let (low, high) = (&self.filters[index], &self.filters[index + 1]);
-        let samples = &padded[first..first + TAPS];
-        // Several sums side by side, so that the processor's vector units can be used.
-        let mut sums = [0.0_f32; LANES];
-        for lane in (0..TAPS).step_by(LANES) {
-            for (i, sum) in sums.iter_mut().enumerate() {
-                let tap = low[lane + i] + share * (high[lane + i] - low[lane + i]);
-                *sum += tap * samples[lane + i];
-            }
+        let share = place - index as f32;
+        let Filter { taps, rise } = &self.filters[index];
+        let (mut low, mut up) = (f32x4::ZERO, f32x4::ZERO);
+        for ((samples, taps), rise) in samples.as_chunks::<LANES>().0.iter().zip(taps).zip(rise) {
+            let samples = f32x4::new(*samples);
+            low += *taps * samples;
+            up += *rise * samples;
         }
-        sums.iter().sum()
+        (low + up * share).reduce_add()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scene::convolve::silence;
 
     fn sine(length: usize, shift: f64) -> Vec<f32> {
         (0..length).map(|n| (0.7 * (n as f64 - shift)).sin() as f32).collect()
@@ -120,7 +144,8 @@ mod tests {
         let signal = sine(400, 0.0);
         for delay in [20.0, 20.25, 33.5, 40.99] {
             let expected = sine(400, delay);
-            let played = DelayLine::new().play(&signal, 400, |_| (delay, [1.0, 0.5, 0.0, -1.0]));
+            let mut played = silence(400);
+            DelayLine::new().play(&signal, &mut played, |_| (delay, [1.0, 0.5, 0.0, -1.0]));
             let mut response = silence(80);
             add_impulse(&mut response, delay, [1.0, 0.5, 0.0, -1.0]);
             let convolved = crate::scene::convolve::Convolver::default().convolve(&signal, &response);
@@ -135,7 +160,8 @@ mod tests {
     #[test]
     fn a_shrinking_delay_raises_the_pitch() {
         let signal = sine(4_000, 0.0);
-        let played = DelayLine::new().play(&signal, 3_000, |n| (100.0 - 0.01 * n as f64, [1.0; 4]));
+        let mut played = silence(3_000);
+        DelayLine::new().play(&signal, &mut played, |n| (100.0 - 0.01 * n as f64, [1.0; 4]));
         for (n, x) in played[1].iter().enumerate().skip(200) {
             let expected = (0.7 * (1.01 * n as f64 - 100.0)).sin() as f32;
             assert!((x - expected).abs() < 3e-3, "{n}");

@@ -97,11 +97,12 @@ impl Path {
         self.azimuth_speed != 0.0 || self.elevation_speed != 0.0 || self.radial_speed != 0.0
     }
 
-    /// How fast it moves at the start.
-    pub(super) fn speed_m_per_s(&self) -> f64 {
-        let around = self.azimuth_speed * self.start.direction.elevation_deg.to_radians().cos();
+    /// How fast it moves, `seconds` after the start: faster the farther away it is, as its angular speed is constant.
+    pub(super) fn speed_m_per_s(&self, seconds: f64) -> f64 {
+        let place = self.at(seconds);
+        let around = self.azimuth_speed * place.direction.elevation_deg.to_radians().cos();
         let turning = around.hypot(self.elevation_speed).to_radians();
-        (turning * self.start.distance_m).hypot(self.radial_speed)
+        (turning * place.distance_m).hypot(self.radial_speed)
     }
 
     /// The place `seconds` after the start.
@@ -141,7 +142,7 @@ mod tests {
             let array = room.draw_array(&mut rng);
             let path = Path::draw_moving(&room, array, 5.0, &mut rng);
             assert!(path.is_moving() && path.azimuth_speed.abs() <= MAX_SPEED_DEG_PER_S);
-            assert!(path.speed_m_per_s() < 1.8, "{}", path.speed_m_per_s());
+            assert!(path.speed_m_per_s(0.0) < 1.8, "{}", path.speed_m_per_s(0.0));
             degrees += path.at(0.0).direction.angle_to(path.at(5.0).direction);
             for step in 0..=50 {
                 let offset = path.at(f64::from(step) / 10.0).offset_m();
@@ -152,5 +153,18 @@ mod tests {
             }
         }
         assert!(degrees / 100.0 > 20.0, "{degrees}");
+    }
+
+    #[test]
+    fn a_source_that_goes_away_gets_faster() {
+        let start =
+            Position { direction: Direction { azimuth_deg: 0.0, elevation_deg: 0.0 }, distance_m: 1.0 };
+        let path = Path { start, azimuth_speed: 30.0, elevation_speed: 0.0, radial_speed: 0.4 };
+        for seconds in [0.0, 4.0] {
+            let [here, there] = [seconds, seconds + 1e-4].map(|seconds| path.at(seconds).offset_m());
+            let way = (0..3).map(|axis| (there[axis] - here[axis]).powi(2)).sum::<f64>().sqrt();
+            assert!((path.speed_m_per_s(seconds) / (way / 1e-4) - 1.0).abs() < 1e-3, "{seconds}");
+        }
+        assert!(path.speed_m_per_s(4.0) > 2.0 * path.speed_m_per_s(0.0));
     }
 }

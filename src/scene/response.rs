@@ -3,10 +3,13 @@
 //! Time starts when the sound leaves the source. The direct sound is exact, the reflections of the first
 //! [`EARLY_S`] are image sources, and the tail takes over from them while they fade.
 
+use std::sync::Arc;
+
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use rustfft::num_complex::Complex32;
+use rustfft::{Fft, FftPlanner};
 
 use super::SAMPLE_RATE;
 use super::convolve::{Foa, RealFft, add, silence};
@@ -33,11 +36,14 @@ const SAMPLES_PER_M: f64 = SAMPLE_RATE as f64 / SPEED_OF_SOUND;
 
 /// Makes impulse responses; keeps transforms and work space.
 pub(super) struct Responses {
-    early: RealFft,
+    /// To the spectrum of the early reflections, and back.
+    early: [Arc<dyn Fft<f32>>; 2],
+    early_scratch: Vec<Complex32>,
     /// Octave filters: gain by bin of `early`.
     early_gains: [Vec<f32>; BANDS],
-    /// Reflections as impulses: channel, band, sample.
-    impulses: Vec<f32>,
+    /// Reflections as impulses: pair of channels, band, sample. The real parts are W and Z, the imaginary parts Y
+    /// and X: a filter with real gains keeps the two apart, so that one transform serves both.
+    impulses: Vec<Complex32>,
     /// What the air leaves of the amplitude in each band, by samples of the way.
     air: [Vec<f32>; BANDS],
     tail: RealFft,
@@ -46,14 +52,18 @@ pub(super) struct Responses {
 impl Responses {
     /// A maker of responses.
     pub(super) fn new() -> Self {
-        let early = RealFft::new(EARLY_FFT);
-        let hz = |bin: usize| bin as f64 * f64::from(SAMPLE_RATE) / EARLY_FFT as f64;
-        let gains: Vec<PerBand> = (0..early.bins()).map(|bin| filter_gains(hz(bin))).collect();
+        let mut planner = FftPlanner::new();
+        let early = [planner.plan_fft_forward(EARLY_FFT), planner.plan_fft_inverse(EARLY_FFT)];
+        let scratch = early.iter().map(|fft| fft.get_inplace_scratch_len()).max().unwrap_or(0);
+        // The upper half are the negative frequencies.
+        let hz = |bin: usize| bin.min(EARLY_FFT - bin) as f64 * f64::from(SAMPLE_RATE) / EARLY_FFT as f64;
+        let gains: Vec<PerBand> = (0..EARLY_FFT).map(|bin| filter_gains(hz(bin))).collect();
         let left = |per_m: f64, n: usize| (-0.5 * per_m * n as f64 / SAMPLES_PER_M).exp() as f32;
         Self {
             early,
+            early_scratch: vec![Complex32::default(); scratch],
             early_gains: std::array::from_fn(|band| gains.iter().map(|gains| gains[band] as f32).collect()),
-            impulses: vec![0.0; 4 * BANDS * REFLECTIONS],
+            impulses: vec![Complex32::default(); 2 * BANDS * REFLECTIONS],
             air: air_per_m().map(|per_m| (0..REFLECTIONS).map(|n| left(per_m, n)).collect()),
             tail: RealFft::new(TAIL_FFT),
         }
@@ -79,16 +89,18 @@ impl Responses {
     /// are filtered together at the end. So an image costs a few additions. Its time is rounded to a sample, which
     /// moves it by 7 mm at most and no direction.
     pub(super) fn early(&mut self, room: &Room, array: [f64; 3], offset_m: [f64; 3]) -> Foa {
-        self.impulses.fill(0.0);
+        self.impulses.fill(Complex32::default());
         let impulses = &mut self.impulses;
         visit_images(room, array, offset_m, EARLY_S * SPEED_OF_SOUND, |image| {
             let n = (image.distance_m * SAMPLES_PER_M).round() as usize;
             if image.order == 0 || n >= REFLECTIONS {
                 return;
             }
-            for (channel, gain) in point_gains(image.offset_m).into_iter().enumerate() {
+            let [w, y, z, x] = point_gains(image.offset_m);
+            for (pair, [re, im]) in [[w, y], [z, x]].into_iter().enumerate() {
                 for (band, reflection) in image.reflection.iter().enumerate() {
-                    impulses[(channel * BANDS + band) * REFLECTIONS + n] += (gain * reflection) as f32;
+                    impulses[(pair * BANDS + band) * REFLECTIONS + n] +=
+                        Complex32::new((re * reflection) as f32, (im * reflection) as f32);
                 }
             }
         });
@@ -107,22 +119,29 @@ impl Responses {
     }
 
     fn filter_early(&mut self) -> Foa {
-        let mut train = vec![Complex32::default(); self.early.bins()];
-        let mut sum = train.clone();
-        std::array::from_fn(|channel| {
-            sum.fill(Complex32::default());
+        let [forward, inverse] = &self.early;
+        let mut train = vec![Complex32::default(); EARLY_FFT];
+        let mut pair = |number: usize| {
+            let mut sum = vec![Complex32::default(); EARLY_FFT];
             for (band, gains) in self.early_gains.iter().enumerate() {
-                let start = (channel * BANDS + band) * REFLECTIONS;
-                let impulses = &self.impulses[start..start + REFLECTIONS];
-                self.early.forward(&mut train, |samples| samples[..REFLECTIONS].copy_from_slice(impulses));
+                let start = (number * BANDS + band) * REFLECTIONS;
+                train[..REFLECTIONS].copy_from_slice(&self.impulses[start..start + REFLECTIONS]);
+                train[REFLECTIONS..].fill(Complex32::default());
+                forward.process_with_scratch(&mut train, &mut self.early_scratch);
                 for ((sum, x), gain) in sum.iter_mut().zip(&train).zip(gains) {
                     *sum += x * gain;
                 }
             }
-            let scale = 1.0 / EARLY_FFT as f32;
+            inverse.process_with_scratch(&mut sum, &mut self.early_scratch);
             // The filters have no delay; what rings before time zero has wrapped to the end and is dropped.
-            self.early.inverse(&mut sum)[..EARLY].iter().map(|x| scale * x).collect()
-        })
+            sum.truncate(EARLY);
+            sum
+        };
+        let (wy, zx) = (pair(0), pair(1));
+        let scale = 1.0 / EARLY_FFT as f32;
+        let re = |pair: &[Complex32]| pair.iter().map(|x| scale * x.re).collect();
+        let im = |pair: &[Complex32]| pair.iter().map(|x| scale * x.im).collect();
+        [re(&wy), im(&wy), re(&zx), im(&zx)]
     }
 
     /// The diffuse tail for a source at `distance_m`: noise whose energy starts at the density of image sources,

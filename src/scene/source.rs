@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::SAMPLE_RATE;
-use super::convolve::{Convolver, Foa, add};
+use super::convolve::{Convolver, Foa};
 use super::delay::DelayLine;
 use super::error::SceneError;
 use super::foa::point_gains;
@@ -85,7 +85,9 @@ impl Source for SimulatedSource<'_> {
         }
         let seconds = |samples: usize| samples as f64 / f64::from(SAMPLE_RATE);
         let [short, long] = STEPS;
-        let step = if self.path.speed_m_per_s() * seconds(long) <= STEP_M { long } else { short };
+        let speed = |samples| self.path.speed_m_per_s(seconds(samples));
+        let fastest = speed(0).max(speed(signal.len()));
+        let step = if fastest * seconds(long) <= STEP_M { long } else { short };
         // The tail is diffuse: it stays as it is while the source moves.
         let tail = responses.tail(self.room, start.distance_m, rng);
         let mut heard = convolver.convolve_changing(signal, step, &tail, |number| {
@@ -93,12 +95,10 @@ impl Source for SimulatedSource<'_> {
         });
         // What is heard at a time left the source about as much earlier as it did at the start.
         let delay = self.delay_samples();
-        let length = heard[0].len();
-        let direct = delay_line.play(signal, length, |n| {
+        delay_line.play(signal, &mut heard, |n| {
             let offset = self.path.at(seconds(n.saturating_sub(delay))).offset_m();
             (direct_delay(offset), point_gains(offset))
         });
-        add(&mut heard, 0, &direct);
         Ok(heard)
     }
 }

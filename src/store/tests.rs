@@ -30,6 +30,7 @@ fn new_study(name: &str) -> NewStudy {
         space: json!({"stages": [{"name": "a", "budget": {"trials": 4, "epochs": 3}}, {"name": "b"}]}),
         settings: Settings {
             data: "/data".into(),
+            layout: None,
             devices: vec!["cpu".into()],
             workers: 2,
             threads: 1,
@@ -462,4 +463,17 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(interleave(steps));
     }
+}
+
+#[tokio::test]
+async fn settings_keep_a_layout_and_those_of_older_stores_have_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&url(folder.path())).await.unwrap();
+    let mut new = new_study("named");
+    new.settings.layout = Some(crate::dataset::Layout::Starss22);
+    store.create_study(new.clone()).await.unwrap();
+    assert_eq!(store.study("named").await.unwrap().settings, new.settings);
+    let old = r#"{"data":"/data","devices":["cpu"],"workers":2,"threads":1,"validation":0.25}"#;
+    assert_eq!(serde_json::from_str::<Settings>(old).unwrap(), new_study("old").settings);
+    assert_eq!(serde_json::to_string(&new_study("old").settings).unwrap(), old);
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::dataset::Layout;
 use crate::ids::{Attempt, StageId, StudyId, TrialId, WorkerId};
 use crate::search::snapshot::{CurvePoint, Scores};
 use crate::search::state::{StudyState, TrialState};
@@ -15,6 +16,9 @@ use crate::search::state::{StudyState, TrialState};
 pub struct Settings {
     /// The dataset folder, absolute.
     pub data: PathBuf,
+    /// The folder's layout, where it was not to be detected; older stores have no such key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
     /// Devices that workers are spread over: "cpu", "cuda:0", ...
     pub devices: Vec<String>,
     /// Worker processes.

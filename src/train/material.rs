@@ -25,7 +25,8 @@ impl Material {
     /// Opens the dataset and computes the tagger's output for every training recording, or finds it in the cache.
     /// Also returns the tagger at the level that suits the dataset.
     pub(super) fn open(spec: &TrialSpec, device: Device) -> Result<(Self, Prior), Error> {
-        let dataset = OpenOptions::cached(&spec.cache).open(&spec.data)?;
+        let dataset =
+            OpenOptions { layout: spec.layout, ..OpenOptions::cached(&spec.cache) }.open(&spec.data)?;
         let fingerprint = dataset.fingerprint()?;
         let gain = gain(&dataset, &fingerprint, &spec.cache)?;
         let config = &spec.architecture.backbone;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::Layout;
 use crate::model::arch::Architecture;
 pub use crate::seld::metric::ValidationScores;
 
@@ -18,6 +19,9 @@ pub struct TrialSpec {
     pub epochs: u32,
     /// The dataset folder.
     pub data: PathBuf,
+    /// Its layout, where it is not to be detected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
     /// Share of the training recordings (whole rooms) held out for validation, in (0, 1).
     pub validation: f64,
     /// "cpu" or "cuda:0".

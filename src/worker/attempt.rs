@@ -171,6 +171,7 @@ impl Attempting<'_> {
             seed: claim.seed,
             epochs: claim.epochs,
             data: settings.data.clone(),
+            layout: settings.layout,
             validation: settings.validation,
             device: self.config.device.clone(),
             threads: settings.threads,

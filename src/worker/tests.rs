@@ -65,6 +65,7 @@ impl Bench {
             space: json!({}),
             settings: Settings {
                 data: "/data".into(),
+                layout: None,
                 devices: vec!["cpu".into()],
                 workers: 1,
                 threads: 1,

@@ -111,6 +111,7 @@ mod tests {
             seed: 1,
             epochs: 2,
             data: "/data".into(),
+            layout: None,
             validation: 0.2,
             device: "cpu".into(),
             threads: 1,

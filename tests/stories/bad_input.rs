@@ -53,7 +53,8 @@ impl Place {
             _ => word.to_owned(),
         }));
         let mut command = Command::new(&words[0]);
-        command.current_dir(self.0.path()).env_remove("AT2SELD_STORE").args(&words[1..]).output().unwrap()
+        command.env_remove("AT2SELD_STORE").env("AT2SELD_CACHE", tiny::cache());
+        command.current_dir(self.0.path()).args(&words[1..]).output().unwrap()
     }
 
     /// Runs the program, which has to fail with this exit code and words of its own.

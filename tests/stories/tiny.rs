@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use assert_cmd::Command;
+use at2seld::cache;
 
 /// The search space that goes with it.
 pub const SPACE: &str = include_str!("../fixtures/space/tiny.json");
@@ -26,6 +27,20 @@ pub fn dataset() -> &'static Path {
         let mut command = Command::cargo_bin("at2seld").unwrap();
         command.args(["data", "synth"]).arg(&out).args(arguments).arg(&bank).assert().success();
         out
+    })
+}
+
+/// A cache folder beside the dataset, with the tagger of the user's: what programs find out about test data is not to
+/// be left there.
+pub fn cache() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = dataset().with_file_name("cache");
+        std::fs::create_dir_all(folder.join("backbones")).unwrap();
+        let tagger = cache::default_backbone();
+        std::os::unix::fs::symlink(&tagger, folder.join("backbones").join(tagger.file_name().unwrap()))
+            .unwrap();
+        folder
     })
 }
 

@@ -134,7 +134,8 @@ impl Energies {
         }
         for ((count, direction), intensity) in of_frame.into_iter().zip(&self.intensities) {
             let length = intensity.iter().map(|x| x * x).sum::<f32>().sqrt();
-            if count == 1 && length > 0.0 {
+            // A recording that is far too loud, in another unit perhaps, says nothing: its squares overflow.
+            if count == 1 && length.is_normal() {
                 agreement.add(intensity.map(|x| f64::from(x / length)), direction);
             }
         }
@@ -258,6 +259,16 @@ mod tests {
         let samples: Vec<f32> = (0..4).flat_map(|_| capsule(&mut rng)).collect();
         energies.add(&samples, 24_000, 2400);
         assert_eq!(energies.suspicion(), Some(Suspicion::Microphones));
+    }
+
+    #[test]
+    fn a_recording_too_loud_for_squares_does_not_hide_the_order_of_the_others() {
+        let (energies, events) = scene([0, 3, 1, 2], 0.5);
+        let mut agreement = energies.agreement(&events);
+        let mut loud = Energies::default();
+        loud.add(&[1e30; 4 * 2400], 2400, 2400);
+        agreement.merge(&loud.agreement(&events));
+        assert_eq!(agreement.better_order().as_deref(), Some("X Y Z"));
     }
 
     #[test]

@@ -257,13 +257,13 @@ fn shade(share: f64) -> RGBColor {
     RGBColor(mix(0), mix(1), mix(2))
 }
 
-/// Without a tail of zeros.
+/// A place on an axis: three digits after the point or, where that is nothing, the first digits that are not zero;
+/// without a tail of zeros.
 fn number(x: f64) -> String {
-    if x.fract().abs() < 1e-9 {
-        format!("{x:.0}")
-    } else {
-        format!("{x:.3}").trim_end_matches('0').to_owned()
-    }
+    let digits = if x == 0.0 { 3 } else { (1.0 - x.abs().log10().floor()).clamp(3.0, 12.0) as usize };
+    let text = format!("{x:.digits$}");
+    let short = text.trim_end_matches('0').trim_end_matches('.');
+    if short == "-0" { "0".to_owned() } else { short.to_owned() }
 }
 
 /// A class name that fits beside its bar.
@@ -272,5 +272,29 @@ fn shortened(name: &str) -> String {
         name.to_owned()
     } else {
         format!("{}…", name.chars().take(29).collect::<String>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_on_an_axis_are_short_and_whole() {
+        let cases = [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (100.0, "100"),
+            (-45.0, "-45"),
+            (0.1 + 0.2, "0.3"),
+            // Steps of an axis that were added up.
+            (2.999_999_999_999_999_6, "3"),
+            (0.000_2, "0.0002"),
+            (0.001_25, "0.0013"),
+            (1e-6, "0.000001"),
+        ];
+        for (x, expected) in cases {
+            assert_eq!(number(x), expected);
+        }
     }
 }

@@ -21,6 +21,12 @@ const LEAD: usize = 8;
 const MAX_ERROR_DEG: f64 = 60.0;
 
 impl Measurement {
+    /// Samples that the response has at most.
+    pub(super) fn most_taps(&self) -> usize {
+        let length = (self.seconds.min(MAX_S) * f64::from(SAMPLE_RATE)).ceil() as usize;
+        length + direct_delay(self.position.offset_m()).ceil() as usize + 1
+    }
+
     /// Reads the response at [`SAMPLE_RATE`]. Its direct sound arrives when, and is as loud as, the distance says
     /// (1/r at r metres), whatever delay and gain the measurement had.
     ///
@@ -41,7 +47,7 @@ impl Measurement {
         let direct = first..(onset + DIRECT).min(response[0].len());
         let along = |channel: usize| -> f64 {
             let (w, v) = (&response[0][direct.clone()], &response[channel][direct.clone()]);
-            w.iter().zip(v).map(|(w, v)| f64::from(w * v)).sum()
+            w.iter().zip(v).map(|(w, v)| f64::from(*w) * f64::from(*v)).sum()
         };
         let heard = Direction::from_vector([along(3), along(1), along(2)]);
         if heard.angle_to(self.position.direction) > MAX_ERROR_DEG {

@@ -107,7 +107,12 @@ impl Source for MeasuredSource {
         if self.ride.speed == 0.0 {
             return Ok(renderer.convolver.convolve(signal, &self.first));
         }
-        let mut loaded = Loaded { taps: self.first[0].len(), ..Loaded::default() };
+        // All of one length: that of the longest on the way.
+        let last =
+            self.ride.reached(signal.len().next_multiple_of(STEP) as f64 / f64::from(SAMPLE_RATE)).0 + 1;
+        let passed = self.ride.stops.iter().take(last + 1).skip(self.ride.reached(0.0).0);
+        let taps = passed.map(Measurement::most_taps).fold(self.first[0].len(), usize::max);
+        let mut loaded = Loaded { taps, ..Loaded::default() };
         let mut failure = None;
         let heard = renderer.convolver.convolve_changing(signal, STEP, &Foa::default(), |step| {
             let (stop, share) = self.ride.reached((step * STEP) as f64 / f64::from(SAMPLE_RATE));

@@ -16,6 +16,8 @@ const MAX_DISTANCE_M: f64 = 100.0;
 pub(in super::super) struct Measurement {
     /// Its wav file.
     pub(super) file: PathBuf,
+    /// Its length.
+    pub(super) seconds: f64,
     /// Where its source was.
     pub(super) position: Position,
 }
@@ -128,7 +130,9 @@ impl Columns {
         };
         let name = text(Some(self.file)).ok_or("file must not be empty")?;
         let file = folder.join(&name);
-        let channels = hound::WavReader::open(&file).map_err(|e| format!("{name}: {e}"))?.spec().channels;
+        let wav = hound::WavReader::open(&file).map_err(|e| format!("{name}: {e}"))?;
+        let (channels, rate) = (wav.spec().channels, wav.spec().sample_rate);
+        let seconds = f64::from(wav.duration()) / f64::from(rate.max(1));
         if channels != 4 {
             return Err(format!("{name}: expected 4 channels (W, Y, Z, X), got {channels}"));
         }
@@ -146,7 +150,7 @@ impl Columns {
         };
         let parent = || Path::new(&name).parent().unwrap_or(Path::new("")).to_string_lossy().into_owned();
         let position = Position { direction: direction.normalised(), distance_m };
-        let measurement = Measurement { file, position };
+        let measurement = Measurement { file, seconds, position };
         let row = Row { measurement, trajectory: text(self.trajectory), place };
         Ok((text(self.room).unwrap_or_else(parent), row))
     }

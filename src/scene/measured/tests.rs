@@ -92,6 +92,38 @@ fn a_source_moves_along_a_trajectory_without_clicks() {
 }
 
 #[test]
+fn a_source_that_moves_on_to_longer_responses_is_heard_to_their_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = String::from("file,azimuth,elevation,distance,room,trajectory\n");
+    for (room, number, taps) in [("a", 0, 600), ("a", 1, 9_000), ("b", 0, 600), ("b", 1, 9_000)] {
+        // The direct sound from the front, and one echo at the end.
+        let mut pressure = vec![0.0; taps];
+        (pressure[20], pressure[taps - 1]) = (0.5, 0.25);
+        let silent = vec![0.0; taps];
+        let file = format!("{room}{number}.wav");
+        let channels = [pressure.clone(), silent.clone(), silent, pressure];
+        write_wav(&folder.path().join(&file), SAMPLE_RATE, &channels).unwrap();
+        table += &format!("{file},0,0,{},{room},away\n", 1.0 + f64::from(number));
+    }
+    std::fs::write(folder.path().join("rirs.csv"), table).unwrap();
+    let rooms = MeasuredRooms::open(folder.path(), 1).unwrap();
+    // The whole way in either direction: one begins with the short response, the other with the long one.
+    for stream in 0..6 {
+        let mut rng = crate::rng::stream(stream, &["longer"]);
+        let source = rooms.room(1).draw_source(Some(10.0), &mut rng).unwrap();
+        let mut clicks = vec![0.0; 10 * SAMPLE_RATE as usize];
+        let (first, last) = (100, clicks.len() - 1);
+        (clicks[first], clicks[last]) = (1.0, 1.0);
+        let heard = source.render(&clicks, &mut Renderer::new(), &mut rng).unwrap();
+        let click = if source.at(0.0).distance_m > 1.5 { first } else { last };
+        let loudest = |from: usize, to: usize| heard[0][from..to].iter().fold(0.0_f32, |p, x| p.max(x.abs()));
+        let direct = loudest(click, (click + 300).min(heard[0].len()));
+        let echo = loudest(click + 8_800, (click + 9_300).min(heard[0].len()));
+        assert!(echo > 0.4 * direct && direct > 0.1, "{stream}: {direct} {echo}");
+    }
+}
+
+#[test]
 fn bad_tables_are_explained() {
     let folder = tempfile::tempdir().unwrap();
     let message = || MeasuredRooms::open(folder.path(), 0).unwrap_err().to_string();

@@ -49,7 +49,8 @@ impl Matcher {
     }
 
     /// The pairs of least total angle, as many as the shorter side has events, in the order of that side. Among
-    /// equals the first predictions go to the first references.
+    /// equals the first predictions go to the first references, where neither side has more than [`MOST_TRIED`]
+    /// events.
     pub(super) fn least_angle(
         &mut self,
         reference: impl Iterator<Item = Direction>,

@@ -1,6 +1,7 @@
 //! `features`: descriptors of a recording, as tensors in a file.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::ValueEnum;
@@ -13,8 +14,10 @@ use super::error::{self, CommandResult};
 use super::format::Format;
 use super::recording::{self, Recording};
 use crate::features::{
-    Descriptor, FeatureConfig, Frames, FrontEnd, Normalisation, Padding, Preset, Scale, Window,
+    Descriptor, FeatureConfig, Frames, Normalisation, Padding, Preset, RecordingFrontEnd, Scale, Window,
 };
+use crate::report::descriptors::{self, Described, Page};
+use crate::report::picture;
 use crate::report::table::Table;
 
 /// Compute descriptors of a four-channel FOA recording (W, Y, Z, X).
@@ -36,6 +39,12 @@ pub(crate) struct Args {
     all_frames: bool,
     #[command(flatten)]
     grid: Grid,
+    /// Draw them too, as .svg or .png: a panel for each channel
+    ///
+    /// Time is in s, frequency in Hz (for gcc_phat the lag in samples). Colours span the 0.5th to the 99.5th percentile of
+    /// a descriptor. A panel has 1500 columns at most: of a long recording, each is the mean of several frames.
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -192,6 +201,9 @@ impl Args {
 }
 
 pub(crate) fn run(args: Args) -> CommandResult {
+    if let Some(path) = &args.plot {
+        picture::Format::of(path).map_err(error::input)?;
+    }
     let recording = Recording::read(&args.wav)?;
     if recording.channels().len() != 4 {
         let count = recording.channels().len();
@@ -202,7 +214,8 @@ pub(crate) fn run(args: Args) -> CommandResult {
     }
     let config = args.config(recording.sample_rate());
     let vs = VarStore::new(Device::Cpu);
-    let front_end = FrontEnd::new(&vs.root(), &config, recording.sample_rate()).map_err(error::input)?;
+    let front_end = RecordingFrontEnd::new(&vs.root(), &config, recording.sample_rate());
+    let front_end = front_end.map_err(error::input)?;
     let needed = front_end.shortest();
     let samples = recording.channels()[0].len() as i64;
     if samples < needed {
@@ -214,24 +227,64 @@ pub(crate) fn run(args: Args) -> CommandResult {
     let waveform = recording.tensor(Device::Cpu)?;
     let frames = if args.all_frames { Frames::All } else { Frames::WholeHops };
     let started = Instant::now();
-    let described: Vec<(Descriptor, Tensor)> = tch::no_grad(|| {
-        let each = front_end.describe_each(&waveform, frames).into_iter();
-        each.map(|(descriptor, values)| (descriptor, front_end.normalise_one(descriptor, &values))).collect()
-    });
+    let described = front_end.describe(&waveform, frames);
     let seconds = started.elapsed().as_secs_f64();
+    let described: Vec<(Descriptor, Tensor)> =
+        described.into_iter().map(|(descriptor, values)| (descriptor, values.squeeze_dim(0))).collect();
+    let tensors: Vec<(String, Tensor)> = described
+        .iter()
+        .map(|(descriptor, values)| (descriptor.name().to_owned(), values.contiguous()))
+        .collect();
+    recording::write_tensors(&args.out, &tensors)?;
+    if let Some(path) = &args.plot {
+        descriptors::write(path, &page(&args.wav, &recording, &config, &described)?)?;
+    }
+    let table = table(&described);
+    args.format.print(&table.to_objects(), &table)?;
+    if args.format == Format::Table {
+        let audio_s = samples as f64 / f64::from(recording.sample_rate());
+        writeln!(std::io::stdout(), "\n{audio_s:.2} s of audio described in {seconds:.3} s")?;
+    }
+    Ok(())
+}
+
+/// Shapes and ranges.
+fn table(described: &[(Descriptor, Tensor)]) -> Table {
     let mut table = Table::new(["descriptor", "channels", "frames", "bands", "min", "mean", "max"]);
-    let mut tensors = Vec::new();
     for (descriptor, values) in described {
-        let values = values.squeeze_dim(0).contiguous();
         let size = values.size();
         let range = [values.min(), values.mean(Kind::Float), values.max()];
         let [min, mean, max] = range.map(|value| json!(value.double_value(&[])));
-        let name = descriptor.name();
-        table.push([json!(name), json!(size[0]), json!(size[1]), json!(size[2]), min, mean, max]);
-        tensors.push((name.to_owned(), values));
+        let name = json!(descriptor.name());
+        table.push([name, json!(size[0]), json!(size[1]), json!(size[2]), min, mean, max]);
     }
-    recording::write_tensors(&args.out, &tensors)?;
-    let audio_s = samples as f64 / f64::from(recording.sample_rate());
-    tracing::info!("{audio_s:.1} s of audio described in {seconds:.3} s");
-    args.format.print(&table.to_objects(), &table)
+    table
+}
+
+/// What `--plot` draws.
+fn page(
+    wav: &Path,
+    recording: &Recording,
+    config: &FeatureConfig,
+    described: &[(Descriptor, Tensor)],
+) -> anyhow::Result<Page> {
+    let plain = |(descriptor, values): &(Descriptor, Tensor)| {
+        let size = values.size();
+        let values = Vec::<f32>::try_from(values.contiguous().view(-1))?;
+        Ok(Described { descriptor: *descriptor, frames: size[1] as usize, bands: size[2] as usize, values })
+    };
+    let rate = recording.sample_rate();
+    let audio_s = recording.channels()[0].len() as f64 / f64::from(rate);
+    let name = wav.file_name().unwrap_or(wav.as_os_str()).to_string_lossy();
+    let scale = config.scale.to_possible_value();
+    let scale = scale.as_ref().map_or("", PossibleValue::get_name);
+    let (n_fft, hop, bands) = (config.n_fft, config.hop, config.bands);
+    Ok(Page {
+        title: format!("{name}: {audio_s:.2} s at {rate} Hz"),
+        note: format!("n_fft {n_fft}, hop {hop}, {bands} bands ({scale})"),
+        hop_s: hop as f64 / f64::from(rate),
+        centres_hz: config.centres_hz(rate),
+        level_unit: if config.normalisation == Normalisation::None { "dB" } else { "" },
+        described: described.iter().map(plain).collect::<anyhow::Result<_>>()?,
+    })
 }

@@ -17,6 +17,7 @@ mod magnitude;
 mod normalise;
 mod phase;
 mod preset;
+mod recording;
 mod spectrum;
 pub mod stft;
 #[cfg(test)]
@@ -28,3 +29,4 @@ pub use filterbank::Scale;
 pub use front_end::{Frames, FrontEnd};
 pub use normalise::Moments;
 pub use preset::Preset;
+pub use recording::RecordingFrontEnd;

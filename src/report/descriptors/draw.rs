@@ -228,7 +228,11 @@ mod tests {
     #[test]
     fn every_channel_has_a_place() {
         for descriptor in Descriptor::ALL {
-            assert_eq!(rows(descriptor).iter().sum::<usize>(), descriptor.channel_names().len(), "{descriptor:?}");
+            assert_eq!(
+                rows(descriptor).iter().sum::<usize>(),
+                descriptor.channel_names().len(),
+                "{descriptor:?}"
+            );
         }
     }
 }

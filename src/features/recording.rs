@@ -86,7 +86,9 @@ impl RecordingFrontEnd {
             let first = (begin - context).max(0);
             let until = if end == total { samples } else { ((end + context) * hop).min(samples) };
             let part = waveform.narrow(2, first * hop, until - first * hop);
-            let described = self.front_end.describe_each(&part, Frames::All);
+            // What averages over frames must not see one that the whole does not have.
+            let until_end = if end == total { frames } else { Frames::All };
+            let described = self.front_end.describe_each(&part, until_end);
             let kept = |values: &Tensor| values.narrow(2, begin - first, end - begin);
             if whole.is_empty() {
                 let room = |values: &Tensor| {
@@ -135,9 +137,9 @@ mod tests {
                 range_db: Some(30.0),
                 ..FeatureConfig::default()
             };
-            let path = || VarStore::new(Device::Cpu).root();
-            let front_end = FrontEnd::new(&path(), &config, 24_000).unwrap();
-            let mut cut = RecordingFrontEnd::new(&path(), &config, 24_000).unwrap();
+            let stores = [VarStore::new(Device::Cpu), VarStore::new(Device::Cpu)];
+            let front_end = FrontEnd::new(&stores[0].root(), &config, 24_000).unwrap();
+            let mut cut = RecordingFrontEnd::new(&stores[1].root(), &config, 24_000).unwrap();
             let waveform = recording(rest);
             for frames in [Frames::WholeHops, Frames::All] {
                 let expected = tch::no_grad(|| front_end.describe_each(&waveform, frames));

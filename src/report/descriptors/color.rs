@@ -172,7 +172,7 @@ mod tests {
         let range = Range::of(&described(Descriptor::Iv, vec![-0.25, 0.1, 0.0]), Quantity::Signed);
         assert_eq!((range.low, range.high), (-0.25, 0.25));
         let white = range.color(0.0);
-        assert!(white.iter().all(|&part| part > 240), "{white:?}");
+        assert!(white.iter().all(|&part| part > 230), "{white:?}");
         let ([red, _, blue], below) = (range.color(0.25), range.color(-0.25));
         assert!(red > blue && below[2] > below[0]);
     }

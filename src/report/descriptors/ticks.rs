@@ -7,10 +7,17 @@ pub(super) struct Tick {
     pub(super) value: f64,
 }
 
-/// About `count` round numbers on an axis of cells whose centres are `centres`, ascending: equally far apart to the
-/// eye, whatever the scale.
+/// About `count` round numbers on an axis of cells whose centres are `centres`, ascending: about equally far apart to
+/// the eye, whatever the scale.
 pub(super) fn on_cells(centres: &[f64], count: usize) -> Vec<Tick> {
     let cells = centres.len() as f64;
+    if let [first, second, .., last] = centres {
+        let width = second - first;
+        let is_even = (last - first - width * (cells - 1.0)).abs() < 1e-6 * (last - first);
+        if is_even {
+            return linear(first - 0.5 * width, last + 0.5 * width, count);
+        }
+    }
     let slot = 1.0 / count as f64;
     let mut ticks: Vec<Tick> = Vec::new();
     for number in 0..count {
@@ -125,6 +132,15 @@ mod tests {
         for Tick { place, value } in on_cells(&centres, 4) {
             assert!((place - (value / 100.0 + 0.5) / 10.0).abs() < 1e-12);
         }
+        // 1, 2, 4, ... Hz: a frequency stands at its centre.
+        let octaves: Vec<f64> = (0..10).map(|band| f64::from(1 << band)).collect();
+        let ticks = on_cells(&octaves, 4);
+        assert!(ticks.iter().any(|tick| octaves.contains(&tick.value)) && ticks.len() == 4, "{ticks:?}");
+        for Tick { place, value } in ticks {
+            let below = value.log2().floor();
+            let band = below + value / below.exp2() - 1.0;
+            assert!((place - (band + 0.5) / 10.0).abs() < 1e-12, "{value}: {place}");
+        }
         assert_eq!(on_cells(&[440.0], 5), [Tick { place: 0.5, value: 440.0 }]);
     }
 
@@ -132,7 +148,7 @@ mod tests {
     fn lags_have_a_zero() {
         let lags: Vec<f64> = (-32..32).map(f64::from).collect();
         let labels: Vec<String> = on_cells(&lags, 5).iter().map(|tick| brief(tick.value)).collect();
-        assert_eq!(labels, ["-25", "-10", "0", "10", "25"]);
+        assert_eq!(labels, ["-20", "0", "20"]);
     }
 
     #[test]

@@ -154,5 +154,5 @@ fn stage_1_tries_every_descriptor_family_once() {
             named.insert("salsa scale");
         }
     }
-    insta::assert_snapshot!(Vec::from_iter(named).join(" "), @"");
+    insta::assert_snapshot!(Vec::from_iter(named).join(" "), @"covariance diffuseness eigenvector gcc_phat ipd iv iv_sn3d iv_unit logmel magnitude pcen phase_cos_sin reactive salsa scale waveform");
 }

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 program="${CARGO_TARGET_DIR:-target}/release/at2seld"
 out="${STAGE1_OUT:-results/stage1}"
 space="${STAGE1_SPACE:-search_spaces/stage1_descriptors.json}"
-minutes="${STAGE1_MINUTES:-12}"
+minutes="${STAGE1_MINUTES:-10}"
 seed="${STAGE1_SEED:-1}"
 store="sqlite:$out/stage1.db"
 

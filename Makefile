@@ -3,10 +3,10 @@
 
 CARGO ?= cargo
 
-.PHONY: help setup build demo test check clean
+.PHONY: help setup build demo stage1 test check clean
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 setup: ## Put libtorch and the default tagger into the user's cache (once; about 570 MB)
 	@command -v python3 >/dev/null || { \
@@ -20,6 +20,9 @@ build: setup ## Build target/release/at2seld
 demo: build ## Make a dataset, search, export and score: results in results/demo/
 	@bash tools/demo.sh
 
+stage1: build ## Search stage 1 over all descriptor families: table in results/stage1/
+	@bash tools/stage1.sh
+
 test: setup ## Run all tests
 	$(CARGO) test --release --locked --no-fail-fast
 
@@ -27,6 +30,6 @@ check: setup ## Format and lints, as in .ci/run
 	$(CARGO) fmt --check
 	$(CARGO) clippy --release --locked --all-targets -- -D warnings
 
-clean: ## Remove what was built and the demo's results; the cache folder stays
+clean: ## Remove what was built and the results of demo and stage1; the cache folder stays
 	$(CARGO) clean
-	rm -rf results/demo
+	rm -rf results/demo results/stage1

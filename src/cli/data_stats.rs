@@ -7,6 +7,7 @@ use super::format::Format;
 use super::layout_arg::LayoutArg;
 use crate::dataset::stats::{Stats, stats};
 use crate::report::dataset::{classes_table, plot, polyphony_table, splits_table};
+use crate::report::picture;
 use crate::report::table::Style;
 
 /// Arguments of `data stats`.
@@ -28,7 +29,7 @@ pub(crate) struct Args {
 /// Prints the counts.
 pub(crate) fn run(args: Args) -> CommandResult {
     if let Some(path) = &args.plot {
-        plot::Format::of(path).map_err(error::input)?;
+        picture::Format::of(path).map_err(error::input)?;
     }
     let dataset = args.layout.open(&args.folder).map_err(error::input)?;
     let stats = stats(&dataset).map_err(error::input)?;

@@ -19,6 +19,7 @@ mod doctor;
 mod error;
 mod eval;
 mod export;
+mod feature_grid;
 mod features;
 mod format;
 mod infer;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::error;
 use crate::audio::{self, Audio};
@@ -28,15 +28,21 @@ impl Recording {
 
     /// All channels as `[1, C, S]` float32.
     pub(super) fn tensor(&self, device: Device) -> anyhow::Result<Tensor> {
-        let channels: Vec<Tensor> =
-            self.channels().iter().map(|samples| Tensor::from_slice(samples)).collect();
-        Ok(Tensor::f_stack(&channels, 0)?.f_unsqueeze(0)?.f_to_device(device)?)
+        let channels = self.channels();
+        let samples = channels.first().map_or(0, Vec::len);
+        let size = [1, channels.len() as i64, samples as i64];
+        let all = Tensor::f_empty(size, (Kind::Float, device))?;
+        // One by one, so that a long recording is in memory twice and not three times.
+        for (index, samples) in (0..).zip(channels) {
+            all.f_select(1, index)?.f_copy_(&Tensor::f_from_slice(samples)?.f_unsqueeze(0)?)?;
+        }
+        Ok(all)
     }
 
     /// One channel as `[1, S]` float32: W of a four-channel (FOA) recording, else the mean of all.
     pub(super) fn omni(&self, device: Device) -> anyhow::Result<Tensor> {
         let all = self.tensor(device)?;
-        let mean = || all.f_mean_dim([1].as_slice(), false, tch::Kind::Float);
+        let mean = || all.f_mean_dim([1].as_slice(), false, Kind::Float);
         Ok(if self.channels().len() == 4 { all.f_select(1, 0)? } else { mean()? })
     }
 }

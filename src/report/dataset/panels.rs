@@ -1,23 +1,18 @@
-//! The three parts of the picture. All sizes in points, times `scale` for pixels.
+//! The three parts of the picture.
 
-use plotters::coord::Shift;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::plot::FONT;
 use crate::dataset::Split;
 use crate::dataset::stats::{CELL_DEG, Stats};
+use crate::report::picture::{Area, Drawn, FAINT, INK, PALE, Pen};
 use crate::seld::event::FRAMES_PER_SECOND;
 
-const INK: RGBColor = RGBColor(40, 44, 52);
-const FAINT: RGBColor = RGBColor(222, 225, 230);
 const BLUE: RGBColor = RGBColor(52, 101, 164);
 const AMBER: RGBColor = RGBColor(226, 152, 46);
 
-type Area<'a, DB> = DrawingArea<DB, Shift>;
 type Chart<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
-type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
 
 /// Colour of a split, the same in all panels.
 fn color(split: Split) -> RGBColor {
@@ -30,9 +25,8 @@ fn color(split: Split) -> RGBColor {
 }
 
 /// Draws everything.
-pub(super) fn draw<DB: DrawingBackend>(area: &Area<DB>, stats: &Stats, scale: f64) -> Drawn<DB> {
+pub(super) fn draw<DB: DrawingBackend>(area: &Area<DB>, stats: &Stats, pen: Pen) -> Drawn<DB> {
     area.fill(&WHITE)?;
-    let pen = Pen { scale };
     let (head, body) = area.split_vertically(pen.px(58.0));
     heading(&head, stats, pen)?;
     let (left, right) = body.split_horizontally(pen.px(640.0));
@@ -42,31 +36,10 @@ pub(super) fn draw<DB: DrawingBackend>(area: &Area<DB>, stats: &Stats, scale: f6
     directions(&bottom, stats, pen)
 }
 
-/// Sizes and text styles.
-#[derive(Clone, Copy)]
-struct Pen {
-    scale: f64,
-}
-
-impl Pen {
-    fn px(self, points: f64) -> i32 {
-        (points * self.scale).round() as i32
-    }
-
-    fn text(self, points: f64, color: RGBColor) -> TextStyle<'static> {
-        let font = (FONT, points * self.scale).into_font();
-        TextStyle { font, color: color.to_backend_color(), pos: Pos::default() }
-    }
-
-    fn text_at(self, points: f64, color: RGBColor, horizontal: HPos) -> TextStyle<'static> {
-        self.text(points, color).pos(Pos::new(horizontal, VPos::Center))
-    }
-
-    fn title<DB: DrawingBackend>(self, area: &Area<DB>, title: &str, note: &str) -> Drawn<DB> {
-        let style = self.text(17.0, INK);
-        area.draw_text(title, &style, (self.px(14.0), self.px(6.0)))?;
-        area.draw_text(note, &self.text(12.5, RGBColor(110, 116, 128)), (self.px(14.0), self.px(28.0)))
-    }
+/// What a part shows.
+fn title<DB: DrawingBackend>(area: &Area<DB>, pen: Pen, title: &str, note: &str) -> Drawn<DB> {
+    area.draw_text(title, &pen.text(17.0, INK), (pen.px(14.0), pen.px(6.0)))?;
+    area.draw_text(note, &pen.text(12.5, PALE), (pen.px(14.0), pen.px(28.0)))
 }
 
 fn heading<DB: DrawingBackend>(area: &Area<DB>, stats: &Stats, pen: Pen) -> Drawn<DB> {
@@ -98,8 +71,9 @@ fn heading<DB: DrawingBackend>(area: &Area<DB>, stats: &Stats, pen: Pen) -> Draw
 
 /// Minutes of each class, splits one after the other.
 fn classes<DB: DrawingBackend>(area: &Area<DB>, stats: &Stats, pen: Pen) -> Drawn<DB> {
-    pen.title(
+    title(
         area,
+        pen,
         "Classes",
         "minutes of single events by split; at the right their number and the share that moves",
     )?;
@@ -143,7 +117,7 @@ fn classes<DB: DrawingBackend>(area: &Area<DB>, stats: &Stats, pen: Pen) -> Draw
         let moving = counted.moving_share().map(|share| format!(", {:.0} %", 100.0 * share));
         let note = format!("{}{}", counted.events, moving.unwrap_or_default());
         let right = place(area, &chart, (longest * 1.02, middle)).0;
-        let style = pen.text_at(size, RGBColor(110, 116, 128), HPos::Left);
+        let style = pen.text_at(size, PALE, HPos::Left);
         area.draw_text(&note, &style, (right + pen.px(10.0), y))?;
     }
     Ok(())
@@ -151,7 +125,7 @@ fn classes<DB: DrawingBackend>(area: &Area<DB>, stats: &Stats, pen: Pen) -> Draw
 
 /// Shares of time with so many events at once.
 fn polyphony<DB: DrawingBackend>(area: &Area<DB>, stats: &Stats, pen: Pen) -> Drawn<DB> {
-    pen.title(area, "Polyphony", "% of the time with so many events at once")?;
+    title(area, pen, "Polyphony", "% of the time with so many events at once")?;
     let total = stats.total();
     let frames = total.polyphony.iter().sum::<u64>().max(1) as f64;
     let share = |counts: &[u64], at: usize| 100.0 * counts.get(at).copied().unwrap_or(0) as f64 / frames;
@@ -206,7 +180,7 @@ fn polyphony<DB: DrawingBackend>(area: &Area<DB>, stats: &Stats, pen: Pen) -> Dr
 
 /// Label rows by direction, as seen from the microphone: the left is on the left.
 fn directions<DB: DrawingBackend>(area: &Area<DB>, stats: &Stats, pen: Pen) -> Drawn<DB> {
-    pen.title(area, "Directions", "azimuth and elevation in degrees; darker: more often (square root)")?;
+    title(area, pen, "Directions", "azimuth and elevation in degrees; darker: more often (square root)")?;
     let cells = stats.total().directions;
     let most = cells.iter().flatten().copied().max().unwrap_or(0).max(1) as f64;
     // Azimuth grows to the left: the axis counts its negative.

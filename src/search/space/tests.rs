@@ -135,3 +135,24 @@ fn the_demo_space_is_valid() {
     assert_eq!(names, ["input-features", "encoder-capacity", "fusion-placement"]);
     assert_eq!(space.stages[2].inherit.as_deref(), Some("encoder-capacity"));
 }
+
+#[test]
+fn stage_1_tries_every_descriptor_family_once() {
+    let text = include_str!("../../../search_spaces/stage1_descriptors.json");
+    let space = SearchSpace::parse("stage1_descriptors.json", text).unwrap();
+    let [stage] = space.stages.as_slice() else { panic!("expected one stage") };
+    let all = stage.space.enumerate(100).unwrap();
+    assert_eq!(all.len(), stage.budget.trials as usize);
+    let mut named = std::collections::BTreeSet::new();
+    for assignment in &all {
+        let document = document::candidate(&space.fixed, assignment, stage.budget.epochs);
+        let document = document.unwrap_or_else(|| panic!("{assignment:?} is no architecture"));
+        let architecture = crate::model::arch::Architecture::from_value(document).unwrap();
+        architecture.features.check(24_000).unwrap_or_else(|error| panic!("{assignment:?}: {error}"));
+        named.extend(architecture.features.descriptors.iter().map(|descriptor| descriptor.name()));
+        if architecture.features.scale == crate::features::Scale::Salsa {
+            named.insert("salsa scale");
+        }
+    }
+    insta::assert_snapshot!(Vec::from_iter(named).join(" "), @"covariance diffuseness eigenvector gcc_phat ipd iv iv_sn3d iv_unit logmel magnitude pcen phase_cos_sin reactive salsa scale waveform");
+}

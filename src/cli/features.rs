@@ -14,7 +14,7 @@ use super::error::{self, CommandResult};
 use super::feature_grid::Grid;
 use super::format::Format;
 use super::recording::{self, Recording};
-use crate::features::{Descriptor, FeatureConfig, Frames, Normalisation, Preset, RecordingFrontEnd};
+use crate::features::{Descriptor, FeatureConfig, Frames, FrontEnd, Normalisation, Preset};
 use crate::report::descriptors::{self, Described, Page};
 use crate::report::picture;
 use crate::report::table::Table;
@@ -63,8 +63,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
     }
     let config = args.grid.config(args.preset, &args.descriptor, recording.sample_rate());
     let vs = VarStore::new(Device::Cpu);
-    let front_end = RecordingFrontEnd::new(&vs.root(), &config, recording.sample_rate());
-    let front_end = front_end.map_err(error::input)?;
+    let front_end = FrontEnd::new(&vs.root(), &config, recording.sample_rate()).map_err(error::input)?;
     let needed = front_end.shortest();
     let samples = recording.channels()[0].len() as i64;
     if samples < needed {
@@ -76,10 +75,14 @@ pub(crate) fn run(args: Args) -> CommandResult {
     let waveform = recording.tensor(Device::Cpu)?;
     let frames = if args.all_frames { Frames::All } else { Frames::WholeHops };
     let started = Instant::now();
-    let described = front_end.describe(&waveform, frames);
+    let described: Vec<(Descriptor, Tensor)> = tch::no_grad(|| {
+        let each = front_end.describe_each(&waveform, frames).into_iter();
+        each.map(|(descriptor, values)| {
+            (descriptor, front_end.normalise_one(descriptor, &values).squeeze_dim(0))
+        })
+        .collect()
+    });
     let seconds = started.elapsed().as_secs_f64();
-    let described: Vec<(Descriptor, Tensor)> =
-        described.into_iter().map(|(descriptor, values)| (descriptor, values.squeeze_dim(0))).collect();
     let tensors: Vec<(String, Tensor)> = described
         .iter()
         .map(|(descriptor, values)| (descriptor.name().to_owned(), values.contiguous()))

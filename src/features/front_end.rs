@@ -128,11 +128,6 @@ impl FrontEnd {
         (frames * self.config.hop).max(self.config.n_fft / 2 + 1)
     }
 
-    /// Frames before and after each that the diffuseness averages.
-    pub(super) fn diffuseness_reach(&self) -> i64 {
-        self.diffuseness_frames / 2
-    }
-
     /// Waveform `[B, 4, S]` float32 (W, Y, Z, X) to descriptors `[B, C, T, F]` float32, T = floor(S / hop), normalised as
     /// the configuration says. S must be at least [`FrontEnd::shortest`]. May be traced, with any batch and length.
     pub fn forward(&self, waveform: &Tensor) -> Tensor {

@@ -18,7 +18,6 @@ mod magnitude;
 mod normalise;
 mod phase;
 mod preset;
-mod recording;
 mod spectrum;
 pub mod stft;
 #[cfg(test)]
@@ -30,4 +29,3 @@ pub use filterbank::Scale;
 pub use front_end::{Frames, FrontEnd};
 pub use normalise::Moments;
 pub use preset::Preset;
-pub use recording::RecordingFrontEnd;

@@ -73,8 +73,8 @@ impl FrontEnd {
         let learned = has(Descriptor::Waveform)
             .then(|| LearnedBank::new(&(path / "waveform"), stft, &bank.centres_hz(), sample_rate));
         let eigenvector = has(Descriptor::Eigenvector).then(|| Eigenvector::new(config.n_fft, sample_rate));
-        // A quiet bin beside a loud one: the rounding of a float32 transform would be 0.04 dB. Bands of several bins hide
-        // it.
+        // A quiet bin beside a loud one: the rounding of a float32 transform would be more than 1e-3 dB. Bands of several
+        // bins hide it.
         let kind = if bank.keeps_bins() { Kind::Double } else { Kind::Float };
         let channels: i64 = config.descriptors.iter().map(|d| d.channels()).sum();
         let statistics = (config.normalisation == Normalisation::Dataset)
@@ -161,10 +161,9 @@ impl FrontEnd {
         let [items, samples] = [0, 2].map(|axis| waveform.size()[axis]);
         let count = samples / self.config.hop + i64::from(frames == Frames::All);
         let inner = self.stft.frames_within(samples);
-        let mut pieces = vec![0..inner.start.min(count)];
-        pieces
-            .extend(inner.clone().step_by(PIECE as usize).map(|first| first..(first + PIECE).min(inner.end)));
-        pieces.push(inner.end.min(count)..count);
+        let within = inner.clone().step_by(PIECE as usize).map(|first| first..(first + PIECE).min(inner.end));
+        let before = std::iter::once(0..inner.start.min(count));
+        let pieces: Vec<Range<i64>> = before.chain(within).chain([inner.end.min(count)..count]).collect();
         // `transform` is given an item of the batch and its frames.
         let describe = |transform: &dyn Fn(i64, &Range<i64>) -> Spectrum| {
             let of_piece = |item: i64, piece: &Range<i64>| {

@@ -162,8 +162,9 @@ impl FrontEnd {
         let count = samples / self.config.hop + i64::from(frames == Frames::All);
         let inner = self.stft.frames_within(samples);
         let within = inner.clone().step_by(PIECE as usize).map(|first| first..(first + PIECE).min(inner.end));
-        let before = std::iter::once(0..inner.start.min(count));
-        let pieces: Vec<Range<i64>> = before.chain(within).chain([inner.end.min(count)..count]).collect();
+        let (before, after) = (0..inner.start.min(count), inner.end.min(count)..count);
+        let once = std::iter::once;
+        let pieces: Vec<Range<i64>> = once(before).chain(within).chain(once(after)).collect();
         // `transform` is given an item of the batch and its frames.
         let describe = |transform: &dyn Fn(i64, &Range<i64>) -> Spectrum| {
             let of_piece = |item: i64, piece: &Range<i64>| {

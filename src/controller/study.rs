@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use super::candidates;
 use super::error::ControllerError;
 use crate::dataset::{Dataset, OpenOptions};
 use crate::fs::FileError;
@@ -45,7 +46,8 @@ pub struct Opened {
 /// Everything the user gave is checked before the store is touched.
 ///
 /// # Errors
-/// A space file with mistakes, a dataset that cannot be used, a name that is taken.
+/// A space file with mistakes, a dataset that cannot be used, descriptors that cannot be computed on it, a name that is
+/// taken.
 pub async fn launch(store_url: &str, launch: &Launch) -> Result<Opened, ControllerError> {
     let text = std::fs::read_to_string(&launch.space).map_err(FileError::at("read", &launch.space))?;
     let space = SearchSpace::parse(&launch.space.display().to_string(), &text)?;
@@ -57,6 +59,7 @@ pub async fn launch(store_url: &str, launch: &Launch) -> Result<Opened, Controll
     if dataset.holdout(space.study.validation).1.is_empty() {
         return Err(ControllerError::NoValidation { data });
     }
+    candidates::check(&space, dataset.sample_rate)?;
     let store = Store::open(store_url).await?;
     let fingerprint = fingerprint(&store, &data)?;
     let new = NewStudy {

@@ -5,7 +5,7 @@ mod average;
 pub mod calibrate;
 mod checkpoint;
 mod data;
-mod descriptors;
+pub mod descriptors;
 pub mod device;
 pub mod evaluate;
 mod material;

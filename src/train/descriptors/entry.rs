@@ -99,7 +99,7 @@ impl Key {
 /// An open file. It is not removed from the cache as long as this value lives.
 #[derive(Debug)]
 pub(super) struct Entry {
-    file: TensorFile,
+    _file: TensorFile,
     /// Recording by recording, `[T, C, F]` at 16 bits, views on the mapped file.
     recordings: Vec<Tensor>,
 }
@@ -171,13 +171,13 @@ impl Entry {
         let recordings = subject.recordings.iter().map(recording).collect::<Result<_, String>>()?;
         // Used just now: others go first. It may belong to another user, and then its owner's uses count.
         let _ = file.file().set_modified(SystemTime::now());
-        Ok(Self { file, recordings })
+        Ok(Self { _file: file, recordings })
     }
 
     /// The file itself.
     #[cfg(test)]
     pub(super) fn file(&self) -> &File {
-        self.file.file()
+        self._file.file()
     }
 
     /// Frames of a recording from `first` on, `[T, C, F]` at 16 bits; after its end, its last frame.

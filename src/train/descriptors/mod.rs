@@ -22,7 +22,7 @@ use room::Room;
 
 /// Where batches take their descriptors from.
 #[derive(Debug)]
-pub(super) enum Descriptors {
+pub enum Descriptors {
     /// Computed on the device from the sound of every batch.
     Computed,
     /// Read from disk.
@@ -31,7 +31,7 @@ pub(super) enum Descriptors {
 
 /// Descriptors of whole recordings, mapped.
 #[derive(Debug)]
-pub(super) struct Cached {
+pub struct Cached {
     /// In the order of the configuration.
     entries: Vec<Entry>,
     frames_per_label: i64,
@@ -39,17 +39,17 @@ pub(super) struct Cached {
 
 /// What is described, and on what.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Subject<'a> {
+pub struct Subject<'a> {
     /// Recordings with unique names.
-    pub(super) recordings: &'a [&'a Recording],
+    pub recordings: &'a [&'a Recording],
     /// Their sample rate in Hz.
-    pub(super) sample_rate: u32,
+    pub sample_rate: u32,
     /// Fingerprint of their dataset.
-    pub(super) fingerprint: &'a str,
+    pub fingerprint: &'a str,
     /// Where descriptors are computed.
-    pub(super) device: Device,
+    pub device: Device,
     /// Recordings that are described at the same time, on the CPU.
-    pub(super) threads: usize,
+    pub threads: usize,
 }
 
 impl Descriptors {
@@ -58,7 +58,7 @@ impl Descriptors {
     ///
     /// # Errors
     /// Descriptors that cannot be computed, recordings that cannot be read, the disk.
-    pub(super) fn open(cache: &Path, arch: &Architecture, subject: Subject) -> Result<Self, Error> {
+    pub fn open(cache: &Path, arch: &Architecture, subject: Subject) -> Result<Self, Error> {
         if !arch.caches_descriptors(subject.device.is_cuda()) {
             return Ok(Self::Computed);
         }
@@ -98,7 +98,7 @@ impl Cached {
 
     /// Descriptors of chunks of `frames` label frames, each by its recording's index and its first label frame:
     /// `[B, C, T, F]` float32 on `device`. What lies after the end of a recording is silence.
-    pub(super) fn read(&self, chunks: &[(usize, u32)], frames: u32, device: Device) -> Tensor {
+    pub fn read(&self, chunks: &[(usize, u32)], frames: u32, device: Device) -> Tensor {
         let frames = i64::from(frames) * self.frames_per_label;
         let of = |entry: &Entry| {
             let chunk = |&(recording, first): &(usize, u32)| {

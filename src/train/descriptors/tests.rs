@@ -20,7 +20,7 @@ fn features() -> FeatureConfig {
 fn recording(folder: &Path, name: &str, samples: usize) -> Recording {
     let mut rng = crate::rng::stream(1, &[name]);
     let mut channel = |loud: f32| -> Vec<f32> {
-        let gate = |n: usize| if n / 3000 % 3 == 0 { 1e-3 } else { 1.0 };
+        let gate = |n: usize| if (n / 3000).is_multiple_of(3) { 1e-3 } else { 1.0 };
         (0..samples).map(|n| loud * gate(n) * rand::RngExt::random_range(&mut rng, -0.5f32..0.5)).collect()
     };
     let channels = [0.8, 0.1, 0.05, 0.4].map(&mut channel);

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::augment::{AugmentConfig, RotationKind};
 use crate::dataset::sampler::Sampling;
 use crate::features::{Descriptor, FeatureConfig};
+use crate::seld::event::FRAMES_PER_SECOND;
 
 /// A candidate.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -288,5 +289,12 @@ impl Default for TrainConfig {
             descriptors: DescriptorSource::Auto,
             patience: 0,
         }
+    }
+}
+
+impl TrainConfig {
+    /// Label frames in a training chunk.
+    pub fn chunk_frames(&self) -> u32 {
+        (self.chunk_s * FRAMES_PER_SECOND as f64).round().max(1.0) as u32
     }
 }

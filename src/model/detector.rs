@@ -27,7 +27,7 @@ pub enum Error {
     },
     /// A chunk has too few samples for the transform.
     #[error(
-        "train.chunk_s of {chunk_s} is too short: features.n_fft and features.descriptors need {needed_s:.3} s at least"
+        "train.chunk_s of {chunk_s} is too short: features.n_fft and features.descriptors need {needed_s:.1} s at least"
     )]
     Chunk {
         /// Seconds asked for.
@@ -70,9 +70,10 @@ impl Detector {
     ) -> Result<Self, Error> {
         let frames_per_label = frames_per_label(&arch.features, sample_rate)?;
         let front_end = FrontEnd::new(&(vs.root() / "features"), &arch.features, sample_rate)?;
-        let (chunk_s, needed_s) = (arch.train.chunk_s, front_end.shortest() as f64 / f64::from(sample_rate));
-        if chunk_s < needed_s {
-            return Err(Error::Chunk { chunk_s, needed_s });
+        let needed = shortest(&front_end, sample_rate);
+        if i64::from(arch.train.chunk_frames()) < needed {
+            let needed_s = needed as f64 / FRAMES_PER_SECOND as f64;
+            return Err(Error::Chunk { chunk_s: arch.train.chunk_s, needed_s });
         }
         let interface = Interface {
             channels: front_end.channels(),
@@ -103,6 +104,11 @@ impl Detector {
     /// The trainable network.
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// Fewest label frames that it can be given.
+    pub fn shortest(&self) -> i64 {
+        shortest(&self.front_end, self.sample_rate)
     }
 
     /// Sample rate of the waveforms it takes, in Hz.
@@ -159,6 +165,12 @@ pub fn frames_per_label(features: &FeatureConfig, sample_rate: u32) -> Result<i6
         return Err(Error::Hop { hop, label_samples, sample_rate });
     }
     Ok(label_samples / hop)
+}
+
+/// Label frames that have the samples that a front-end needs.
+fn shortest(front_end: &FrontEnd, sample_rate: u32) -> i64 {
+    let label_samples = u64::from(sample_rate) / FRAMES_PER_SECOND as u64;
+    (front_end.shortest() as u64).div_ceil(label_samples) as i64
 }
 
 /// Scales vectors along the last axis to length 1; the zero vector stays zero.

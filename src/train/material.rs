@@ -74,10 +74,9 @@ impl Material {
 
     /// Sizes of this dataset's chunks.
     pub(super) fn shape(&self, arch: &Architecture, prior: &Prior, device: Device) -> Shape {
-        let frames = (arch.train.chunk_s * FRAMES_PER_SECOND as f64).round().max(1.0);
         Shape {
             samples_per_frame: self.dataset.sample_rate as usize / FRAMES_PER_SECOND,
-            frames: frames as u32,
+            frames: arch.train.chunk_frames(),
             tracks: arch.tracks.count as usize,
             classes: self.dataset.classes.len(),
             tap: prior.tagger().sequence_tap(),

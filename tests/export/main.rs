@@ -3,7 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod descriptors;
 mod network;
 mod python;
 mod story;

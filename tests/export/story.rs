@@ -42,18 +42,6 @@ pub(crate) static STORY: LazyLock<Story> = LazyLock::new(|| {
     Story { folder, model, recording }
 });
 
-impl Story {
-    /// The dataset.
-    pub(crate) fn data(&self) -> PathBuf {
-        self.folder.join("data")
-    }
-
-    /// The cache folder.
-    pub(crate) fn cache(&self) -> PathBuf {
-        self.folder.join("cache")
-    }
-}
-
 fn at2seld(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::cargo_bin("at2seld").unwrap();
     command.current_dir(folder).env("AT2SELD_CACHE", folder.join("cache")).args(arguments);

@@ -21,14 +21,18 @@ use tch::{Device, Kind, Tensor};
 
 const RATE: u32 = 24_000;
 
-/// A folder with a dataset in `data` and a cache in `cache`, which has the tagger of the user's.
+/// A new cache folder, which has the tagger of the user's.
+fn new_cache(folder: &Path) {
+    std::fs::create_dir_all(folder.join("backbones")).unwrap();
+    std::os::unix::fs::symlink(cache::default_backbone(), folder.join("backbones/aisfx.pth")).unwrap();
+}
+
+/// A folder with a dataset in `data` and a cache in `cache`.
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     // In the target folder and not a temporary one: what a static owns is never dropped.
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("training");
     let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(folder.join("cache/backbones")).unwrap();
-    let tagger = folder.join("cache/backbones/aisfx.pth");
-    std::os::unix::fs::symlink(cache::default_backbone(), tagger).unwrap();
+    new_cache(&folder.join("cache"));
     let arguments = ["data", "synth", "data", "--minutes", "1", "--seed", "1"];
     at2seld(&folder, &folder.join("cache")).args(arguments).assert().success();
     folder
@@ -172,6 +176,53 @@ fn cached_descriptors_are_trained_on_as_computed_ones_are() {
     for ((name, resumed), (_, whole)) in resumed.iter().zip(&weights(&path)) {
         assert_eq!(resumed, whole, "{name}");
     }
+}
+
+/// Files in the cache of descriptors that are no locks.
+fn cached_files(cache: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(cache.join("descriptors")).into_iter().flatten();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| !name.ends_with(".lock"));
+    names.sort();
+    names
+}
+
+#[test]
+fn processes_share_descriptors_and_one_that_is_killed_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    new_cache(&cache);
+    let mut arch = architecture();
+    arch.features.descriptors = vec![Descriptor::Logmel, Descriptor::Eigenvector];
+    arch.train.augment.rotation = RotationKind::None;
+    std::fs::write(folder.path().join("arch.json"), serde_json::to_vec(&arch).unwrap()).unwrap();
+    let start = |out: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_at2seld"));
+        command.current_dir(folder.path()).env("AT2SELD_CACHE", &cache).stderr(std::process::Stdio::piped());
+        command.args(["train", "arch.json", "--epochs", "1", "--threads", "1", "--out", out, "--data"]);
+        command.arg(FOLDER.join("data")).spawn().unwrap()
+    };
+    let mut killed = start("killed");
+    while !cached_files(&cache).iter().any(|name| name.starts_with(".tmp-")) {
+        assert_eq!(killed.try_wait().unwrap(), None, "it ended before it wrote descriptors");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert!(cached_files(&cache).iter().any(|name| name.starts_with(".tmp-")));
+
+    let losses = ["a", "b"].map(start).map(|process| {
+        let output = process.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{stderr}");
+        let line = stderr.lines().find(|line| line.starts_with("epoch")).unwrap().to_owned();
+        line.split("  ").take(3).map(str::to_owned).collect::<Vec<_>>()
+    });
+    assert_eq!(losses[0], losses[1]);
+    let files = cached_files(&cache);
+    assert_eq!(files.len(), 2, "{files:?}");
+    assert!(files[0].starts_with("eigenvector-") && files[1].starts_with("logmel-"), "{files:?}");
 }
 
 #[test]

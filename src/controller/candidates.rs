@@ -21,7 +21,7 @@ pub(super) fn check(space: &SearchSpace, sample_rate: u32) -> Result<(), Control
 }
 
 fn check_stage(space: &SearchSpace, stage: &StageSpec, sample_rate: u32) -> Result<(), ControllerError> {
-    let searches = stage.space.parameters().iter().any(|parameter| is_of_features(parameter));
+    let searches = stage.space.parameters().iter().any(is_of_features);
     if stage.inherit.is_some() && !searches {
         return Ok(());
     }

@@ -23,6 +23,9 @@ impl FileError {
     }
 }
 
+/// How the names of unfinished files and folders begin.
+pub const TEMPORARY: &str = ".tmp-";
+
 /// Writes a file under a temporary name in the same folder, syncs it, and renames it to `path`.
 ///
 /// Missing parent folders are created. When `write` fails, nothing of the new file is left.
@@ -74,7 +77,7 @@ pub fn create_folder<T, E: From<FileError>>(
     };
     std::fs::create_dir_all(parent).map_err(FileError::at("create folder", parent))?;
     let temporary = tempfile::Builder::new()
-        .prefix(".tmp-")
+        .prefix(TEMPORARY)
         .tempdir_in(parent)
         .map_err(FileError::at("write into", parent))?;
     let value = fill(temporary.path())?;
@@ -108,7 +111,7 @@ fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile, FileError> {
     };
     std::fs::create_dir_all(folder).map_err(FileError::at("create folder", folder))?;
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".tmp-");
+    builder.prefix(TEMPORARY);
     // Readable by others like any new file: tempfile's own default is private to the user.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));

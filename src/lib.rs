@@ -24,7 +24,8 @@
 //! | [`diagnosis`] | what `doctor` says |
 //! | [`cli`] | the command line |
 //!
-//! Shared by all: [`ids`], [`fs`], [`rng`], [`cache`], [`system`] and [`torch_ext`].
+//! Shared by all: [`ids`], [`fs`], [`rng`], [`cache`], [`system`], [`tensor_file`] and
+//! [`torch_ext`].
 
 pub mod audio;
 pub mod backbone;
@@ -47,6 +48,7 @@ pub mod search;
 pub mod seld;
 pub mod store;
 pub mod system;
+pub mod tensor_file;
 pub mod torch_ext;
 pub mod train;
 pub mod worker;

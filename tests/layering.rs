@@ -30,7 +30,8 @@ const PARTS: [&str; 20] = [
 ];
 
 /// May be used by all parts, and use only each other.
-const SHARED: [&str; 8] = ["ids", "units", "fs", "rng", "clock", "cache", "system", "torch_ext"];
+const SHARED: [&str; 9] =
+    ["ids", "units", "fs", "rng", "clock", "cache", "system", "tensor_file", "torch_ext"];
 
 /// Must not know libtorch, so that they could move to a crate of their own.
 const WITHOUT_TCH: [&str; 7] = ["audio", "seld", "scene", "dataset", "search", "store", "model/arch"];

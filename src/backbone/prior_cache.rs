@@ -5,18 +5,16 @@
 //! others wait; what is found damaged is computed again. Reading maps the file, so processes share its memory.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use safetensors::Dtype;
-use safetensors::tensor::{Metadata, TensorView};
+use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::error::Error;
-use crate::fs::FileError;
+use crate::tensor_file::{TensorFile, hex, hex_digest, lock_to_write};
 
 /// Raised when the content of the files, or how a tagger computes, changes.
 const VERSION: &str = "1";
@@ -57,11 +55,11 @@ impl PriorCache {
         compute: &dyn Fn(usize) -> Result<Tensor, E>,
     ) -> Result<Self, E> {
         let identity = identity(key, recordings);
-        let path = folder.join(format!("prior-{}.safetensors", &hex(&Sha256::digest(&identity))[..32]));
+        let path = folder.join(format!("prior-{}.safetensors", &hex_digest(&identity)[..32]));
         if let Ok(cache) = Self::read(&path, &identity, recordings) {
             return Ok(cache);
         }
-        let _lock = lock(&path)?;
+        let _lock = lock_to_write(&path).map_err(Error::File)?;
         // Another process may have computed it while this one waited.
         match Self::read(&path, &identity, recordings) {
             Ok(cache) => return Ok(cache),
@@ -96,73 +94,23 @@ impl PriorCache {
         self.priors.is_empty()
     }
 
-    /// Opens an existing file; in words, why that cannot be done.
+    /// Opens an existing file, when it is whole and belongs to `identity`; in words, why that cannot be done.
     fn read(path: &Path, identity: &str, recordings: &[String]) -> Result<Self, String> {
-        let (start, header) = verify(path, identity)?;
-        let length = std::fs::metadata(path).map_err(words)?.len();
-        let length = i64::try_from(length).map_err(words)?;
-        let name = path.to_str().ok_or("its path is not UTF-8")?;
-        // libtorch maps the file; a private mapping, so nothing can be written back.
-        let mapped = Tensor::f_from_file(name, false, length, (Kind::Uint8, Device::Cpu)).map_err(words)?;
+        let file = TensorFile::open(path)?;
+        let about = file.about(ABOUT).ok_or("it says nothing about itself")?;
+        if about != description(identity, file.digest()?) {
+            return Err("it belongs to another key, or its content was changed".into());
+        }
         let prior = |recording: &String| {
-            let info = header.info(recording).ok_or_else(|| format!("it has no prior of {recording}"))?;
-            let shape: Vec<i64> = info.shape.iter().map(|n| *n as i64).collect();
-            if info.dtype != Dtype::F32 || shape.len() != 2 {
-                return Err(format!("the prior of {recording} is {:?} {shape:?}", info.dtype));
+            let prior = file.tensor(recording)?;
+            match (prior.kind(), prior.size().len()) {
+                (Kind::Float, 2) => Ok(prior),
+                (kind, _) => Err(format!("the prior of {recording} is {kind:?} {:?}", prior.size())),
             }
-            let (first, end) = info.data_offsets;
-            let part = mapped.f_narrow(0, (start + first) as i64, (end - first) as i64);
-            part.and_then(|part| part.f_view_dtype(Kind::Float)?.f_view(shape.as_slice())).map_err(words)
         };
-        let priors = recordings.iter().map(prior).collect::<Result<_, _>>()?;
+        let priors = recordings.iter().map(prior).collect::<Result<_, String>>()?;
         Ok(Self { priors })
     }
-}
-
-/// Where the data of the file starts, and its header, when the file is whole and belongs to `identity`.
-fn verify(path: &Path, identity: &str) -> Result<(usize, Metadata), String> {
-    let mut file = File::open(path).map_err(words)?;
-    let mut length = [0; 8];
-    file.read_exact(&mut length).map_err(words)?;
-    let length = u64::from_le_bytes(length);
-    let mut header = Vec::new();
-    (&mut file).take(length).read_to_end(&mut header).map_err(words)?;
-    if header.len() as u64 != length {
-        return Err("it ends too early".into());
-    }
-    let metadata: Metadata = serde_json::from_slice(&header).map_err(words)?;
-    let about = metadata.metadata().as_ref().and_then(|all| all.get(ABOUT));
-    let about = about.ok_or("it says nothing about itself")?;
-    let mut digest = Sha256::new();
-    let mut data = BufReader::with_capacity(1 << 20, file);
-    loop {
-        let part = data.fill_buf().map_err(words)?;
-        if part.is_empty() {
-            break;
-        }
-        digest.update(part);
-        let length = part.len();
-        data.consume(length);
-    }
-    if *about != description(identity, digest) {
-        return Err("it belongs to another key, or its content was changed".into());
-    }
-    Ok((header.len() + 8, metadata))
-}
-
-fn words(error: impl ToString) -> String {
-    error.to_string()
-}
-
-/// Takes the lock of a cache file, creating its folder; waits for another process that has it.
-fn lock(path: &Path) -> Result<File, Error> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(FileError::at("create folder", folder))?;
-    }
-    let path = path.with_extension("lock");
-    let lock = File::create(&path).map_err(FileError::at("create", &path))?;
-    lock.lock().map_err(FileError::at("lock", &path))?;
-    Ok(lock)
 }
 
 /// Writes the file.
@@ -204,13 +152,11 @@ fn identity(key: &PriorKey, recordings: &[String]) -> String {
     serde_json::json!({ "version": VERSION, "key": key, "recordings": recordings }).to_string()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tch::Device;
+
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn key() -> PriorKey {

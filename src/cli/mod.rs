@@ -27,6 +27,7 @@ mod interrupt;
 mod launch;
 mod layout_arg;
 mod leaderboard;
+mod log;
 mod metric;
 mod progress;
 mod recording;
@@ -116,7 +117,9 @@ impl Command {
 
 /// Runs the program and says how it ended.
 pub fn main() -> ExitCode {
-    match Cli::parse().command.run() {
+    let cli = Cli::parse();
+    log::begin();
+    match cli.command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error::report(&error),
     }

@@ -40,6 +40,16 @@ pub enum ControllerError {
         /// The dataset folder.
         data: PathBuf,
     },
+    /// Descriptors that a stage proposes cannot be computed on the dataset, whatever else it proposes with them.
+    #[error("stage \"{stage}\" can train no candidate{}: {source}", setting.as_ref().map(|s| format!(" with {s}")).unwrap_or_default())]
+    Features {
+        /// The stage.
+        stage: String,
+        /// The key and value that are at fault; none when it is what the space file fixes.
+        setting: Option<String>,
+        /// What is wrong.
+        source: crate::model::detector::Error,
+    },
     /// Another process carries this study out.
     #[error(
         "study \"{study}\" is being worked on by another launch or resume: stop that one first (`at2seld stop {study}`)"
@@ -76,6 +86,7 @@ impl ControllerError {
             | Self::Data(_)
             | Self::DataChanged { .. }
             | Self::NoValidation { .. }
+            | Self::Features { .. }
             | Self::Busy { .. }
             | Self::Device { .. } => true,
             Self::Store(error) => error.is_input(),

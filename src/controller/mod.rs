@@ -4,6 +4,7 @@
 //! It owns no state that matters: whenever it dies, [`resume`] goes on from what the store holds. It trains
 //! nothing, talks to workers through the store alone, and prints nothing: it tells a [`Watch`] what happens.
 
+mod candidates;
 mod error;
 mod interrupt;
 mod key;

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use super::candidates;
 use super::error::ControllerError;
 use crate::dataset::{Layout, OpenOptions};
 use crate::fs::FileError;
@@ -48,7 +49,8 @@ pub struct Opened {
 /// read, the first time that this store sees the dataset.
 ///
 /// # Errors
-/// A space file with mistakes, a dataset that cannot be used, a name that is taken.
+/// A space file with mistakes, a dataset that cannot be used, descriptors that cannot be computed on it, a name that is
+/// taken.
 pub async fn launch(
     store_url: &str,
     launch: &Launch,
@@ -64,6 +66,7 @@ pub async fn launch(
     if dataset.holdout(space.study.validation).1.is_empty() {
         return Err(ControllerError::NoValidation { data });
     }
+    candidates::check(&space, dataset.sample_rate)?;
     let store = Store::open(store_url).await?;
     let fingerprint = fingerprint(&store, &data, launch.layout, read)?;
     let new = NewStudy {

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::augment::AugmentConfig;
+use crate::dataset::augment::{AugmentConfig, RotationKind};
 use crate::dataset::sampler::Sampling;
-use crate::features::FeatureConfig;
+use crate::features::{Descriptor, FeatureConfig};
+use crate::seld::event::FRAMES_PER_SECOND;
 
 /// A candidate.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -32,6 +33,36 @@ pub struct Architecture {
     pub loss: LossConfig,
     /// How it is trained.
     pub train: TrainConfig,
+}
+
+impl Architecture {
+    /// Whether training reads descriptors from the cache on disk; on a GPU or not.
+    ///
+    /// A function of the document and the kind of device alone, because values of 16 bits are others than those computed
+    /// on the spot. The rule that stands for [`DescriptorSource::Auto`] is measured in benches/descriptors.rs: on a CPU
+    /// reading wins whenever it is allowed; a GPU computes a batch in less time than copying it there takes, but for the
+    /// eigenvector, which is a decomposition for every frame and bin.
+    pub fn caches_descriptors(&self, on_gpu: bool) -> bool {
+        match self.train.descriptors {
+            DescriptorSource::Computed => false,
+            DescriptorSource::Cached => true,
+            DescriptorSource::Auto if self.why_not_cached().is_some() => false,
+            DescriptorSource::Auto => !on_gpu || self.features.descriptors.contains(&Descriptor::Eigenvector),
+        }
+    }
+
+    /// The setting, with its key, because of which descriptors of whole recordings are not those of the chunks that are
+    /// trained on.
+    pub(super) fn why_not_cached(&self) -> Option<(&'static str, &'static str)> {
+        let augment = &self.train.augment;
+        let reasons = [
+            (self.features.is_learned(), "features.descriptors", "the filters of waveform are learned"),
+            (augment.rotation != RotationKind::None, "train.augment.rotation", "it turns the sound"),
+            (augment.mixup > 0.0, "train.augment.mixup", "it mixes sounds"),
+            (augment.gain_db > 0.0, "train.augment.gain_db", "it changes the level of the sound"),
+        ];
+        reasons.into_iter().find(|(applies, ..)| *applies).map(|(_, key, why)| (key, why))
+    }
 }
 
 /// The pretrained tagger of the semantic path.
@@ -195,6 +226,19 @@ impl Default for LossConfig {
     }
 }
 
+/// Where training and validation take their descriptors from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DescriptorSource {
+    /// What was measured to be faster on the device: see [`Architecture::caches_descriptors`].
+    Auto,
+    /// Computed on the device from the sound of every batch.
+    Computed,
+    /// Computed once from whole recordings, kept on disk at 16 bits, and read. Only when nothing varies the sound and
+    /// no descriptor is learned.
+    Cached,
+}
+
 /// How a candidate is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -222,6 +266,8 @@ pub struct TrainConfig {
     pub chunk_overlap: f64,
     /// How chunks are varied.
     pub augment: AugmentConfig,
+    /// Where descriptors come from.
+    pub descriptors: DescriptorSource,
     /// Stop after this many epochs without a better validation SELD score; 0 never stops.
     pub patience: u32,
 }
@@ -240,7 +286,15 @@ impl Default for TrainConfig {
             sampling: Sampling::Uniform,
             chunk_overlap: 0.0,
             augment: AugmentConfig::default(),
+            descriptors: DescriptorSource::Auto,
             patience: 0,
         }
+    }
+}
+
+impl TrainConfig {
+    /// Label frames in a training chunk.
+    pub fn chunk_frames(&self) -> u32 {
+        (self.chunk_s * FRAMES_PER_SECOND as f64).round().max(1.0) as u32
     }
 }

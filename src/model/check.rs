@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::arch::{Architecture, TemporalKind};
+use super::arch::{Architecture, DescriptorSource, TemporalKind};
 use crate::backbone;
+use crate::features::Descriptor;
 
 /// One thing wrong with an architecture document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,11 +60,31 @@ impl Architecture {
             check.add("features.descriptors", "is empty, expected at least one descriptor".into());
         }
         check.int("features.n_fft", features.n_fft, 16, 65_536);
+        if features.n_fft % 2 != 0 {
+            check.add("features.n_fft", format!("{} is odd", features.n_fft));
+        }
         check.int("features.hop", features.hop, 1, 65_536);
-        check.int("features.bands", features.bands, 4, 1024);
+        check.int("features.bands", features.bands, 4, 32_769);
+        check.number("features.offset", features.offset, -1.0, 1.0);
+        check.number("features.linear_below_hz", features.linear_below_hz, f64::MIN_POSITIVE, 96_000.0);
+        if let Some(range_db) = features.range_db {
+            check.number("features.range_db", range_db, f64::MIN_POSITIVE, 1000.0);
+        }
+        if let Some(length) = features.win_length {
+            check.int("features.win_length", length, 1, 65_536);
+            if length > features.n_fft {
+                let message = format!("{length} is above features.n_fft {}", features.n_fft);
+                check.pair("features.win_length", "features.n_fft", message);
+            }
+        }
         if features.hop > features.n_fft {
             let message = format!("{} is above features.n_fft {}", features.hop, features.n_fft);
             check.pair("features.hop", "features.n_fft", message);
+        }
+        let bins = features.n_fft / 2 + 1;
+        if features.bands > bins {
+            let message = format!("{} is above {bins}, the bins of features.n_fft", features.bands);
+            check.pair("features.bands", "features.n_fft", message);
         }
         check.number("features.fmin_hz", features.fmin_hz, 0.0, 96_000.0);
         if let Some(fmax) = features.fmax_hz {
@@ -127,6 +148,14 @@ impl Architecture {
         check.share("train.augment.band_shift", augment.band_shift);
         check.share("train.augment.band_mask", augment.band_mask);
         check.share("train.augment.time_mask", augment.time_mask);
+        if augment.band_shift > 0.0 && self.features.descriptors.contains(&Descriptor::GccPhat) {
+            let message = "moves bands, and those of gcc_phat in features.descriptors are lags: set it to 0";
+            check.pair("train.augment.band_shift", "features.descriptors", message.into());
+        }
+        if let (DescriptorSource::Cached, Some((key, why))) = (train.descriptors, self.why_not_cached()) {
+            let message = format!("is \"cached\", which cannot be with this {key}: {why}");
+            check.pair("train.descriptors", key, message);
+        }
     }
 }
 
@@ -191,6 +220,69 @@ mod tests {
             ["features.descriptors", "features.hop", "tracks.count", "tracks.dropout", "train.learning_rate"]
         );
         assert_eq!(problems[1].against.as_deref(), Some("features.n_fft"));
+    }
+
+    /// The keys, and what they disagree with, of all problems of a document.
+    fn problems(document: Value) -> Vec<(String, Option<String>)> {
+        let architecture = Architecture::from_value(document).unwrap();
+        architecture.validate().into_iter().map(|problem| (problem.key, problem.against)).collect()
+    }
+
+    #[test]
+    fn features_out_of_range_are_reported_with_their_keys() {
+        let found = problems(json!({"features": {
+            "n_fft": 511, "win_length": 1024, "bands": 300, "offset": 2.0, "linear_below_hz": 0.0, "range_db": 0.0,
+        }}));
+        let keys: Vec<&str> = found.iter().map(|(key, _)| key.as_str()).collect();
+        let names = ["n_fft", "offset", "linear_below_hz", "range_db", "win_length", "bands"];
+        assert_eq!(keys, names.map(|name| format!("features.{name}")));
+        assert!(found[4..].iter().all(|(_, against)| against.as_deref() == Some("features.n_fft")));
+        for preset in crate::features::Preset::ALL {
+            let architecture = Architecture { features: preset.config(), ..Architecture::default() };
+            assert_eq!(architecture.validate(), []);
+        }
+    }
+
+    #[test]
+    fn lags_are_not_shifted_like_bands() {
+        let document = |shift: f64| {
+            let descriptors = ["logmel", "gcc_phat"];
+            json!({"features": {"descriptors": descriptors}, "train": {"augment": {"band_shift": shift}}})
+        };
+        assert_eq!(problems(document(0.0)), []);
+        assert_eq!(problems(document(0.1))[0].0, "train.augment.band_shift");
+    }
+
+    #[test]
+    fn what_changes_the_sound_rules_the_cache_out() {
+        let document = |descriptors: &str, augment: Value, features: Value| json!({"train": {"descriptors": descriptors, "augment": augment}, "features": features});
+        let varied = [
+            ("train.augment.rotation", json!({}), json!({})),
+            ("train.augment.mixup", json!({"rotation": "none", "mixup": 0.1}), json!({})),
+            ("train.augment.gain_db", json!({"rotation": "none", "gain_db": 3.0}), json!({})),
+            (
+                "features.descriptors",
+                json!({"rotation": "none"}),
+                json!({"descriptors": ["logmel", "waveform"]}),
+            ),
+        ];
+        for (key, augment, features) in varied {
+            let cached = document("cached", augment.clone(), features.clone());
+            assert_eq!(problems(cached), [("train.descriptors".to_owned(), Some(key.to_owned()))]);
+            let auto = Architecture::from_value(document("auto", augment, features)).unwrap();
+            assert_eq!(auto.validate(), []);
+            assert!(!auto.caches_descriptors(false) && !auto.caches_descriptors(true));
+        }
+        let masked = json!({"rotation": "none", "band_mask": 0.2, "time_mask": 0.2, "band_shift": 0.1});
+        for (descriptors, cpu, gpu) in
+            [("auto", true, false), ("computed", false, false), ("cached", true, true)]
+        {
+            let document = document(descriptors, masked.clone(), json!({}));
+            let architecture = Architecture::from_value(document).unwrap();
+            assert_eq!(architecture.validate(), []);
+            assert_eq!(architecture.caches_descriptors(false), cpu, "{descriptors}");
+            assert_eq!(architecture.caches_descriptors(true), gpu, "{descriptors}");
+        }
     }
 
     #[test]

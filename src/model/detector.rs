@@ -7,7 +7,7 @@ use super::align;
 use super::arch::Architecture;
 use super::network::{Interface, Network};
 use super::prior::Prior;
-use crate::features::FrontEnd;
+use crate::features::{FeatureConfig, FrontEnd};
 use crate::seld::event::FRAMES_PER_SECOND;
 
 /// A detector could not be built.
@@ -24,6 +24,16 @@ pub enum Error {
         label_samples: i64,
         /// The dataset's sample rate in Hz.
         sample_rate: u32,
+    },
+    /// A chunk has too few samples for the transform.
+    #[error(
+        "train.chunk_s of {chunk_s} is too short: features.n_fft and features.descriptors need {needed_s:.1} s at least"
+    )]
+    Chunk {
+        /// Seconds asked for.
+        chunk_s: f64,
+        /// Seconds needed.
+        needed_s: f64,
     },
     /// The descriptors cannot be computed as asked.
     #[error(transparent)]
@@ -58,16 +68,17 @@ impl Detector {
         sample_rate: u32,
         classes: usize,
     ) -> Result<Self, Error> {
-        let label_samples = i64::from(sample_rate) / FRAMES_PER_SECOND as i64;
-        let hop = arch.features.hop;
-        if hop <= 0 || label_samples % hop != 0 {
-            return Err(Error::Hop { hop, label_samples, sample_rate });
-        }
+        let frames_per_label = frames_per_label(&arch.features, sample_rate)?;
         let front_end = FrontEnd::new(&(vs.root() / "features"), &arch.features, sample_rate)?;
+        let needed = shortest(&front_end, sample_rate);
+        if i64::from(arch.train.chunk_frames()) < needed {
+            let needed_s = needed as f64 / FRAMES_PER_SECOND as f64;
+            return Err(Error::Chunk { chunk_s: arch.train.chunk_s, needed_s });
+        }
         let interface = Interface {
             channels: front_end.channels(),
             bands: front_end.bands(),
-            frames_per_label: label_samples / hop,
+            frames_per_label,
             prior: prior.width(),
             classes: classes as i64,
         };
@@ -80,6 +91,11 @@ impl Detector {
         self.interface
     }
 
+    /// What computes the descriptors.
+    pub fn front_end(&self) -> &FrontEnd {
+        &self.front_end
+    }
+
     /// The frozen tagger.
     pub fn prior(&self) -> &Prior {
         &self.prior
@@ -88,6 +104,11 @@ impl Detector {
     /// The trainable network.
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// Fewest label frames that it can be given.
+    pub fn shortest(&self) -> i64 {
+        shortest(&self.front_end, self.sample_rate)
     }
 
     /// Sample rate of the waveforms it takes, in Hz.
@@ -131,6 +152,25 @@ impl Detector {
         let output = self.network.forward(descriptors, prior, false);
         Detection { activity: output.activity.sigmoid(), direction: unit(&output.direction) }
     }
+}
+
+/// Descriptor frames in a label frame.
+///
+/// # Errors
+/// Descriptors that cannot be computed at this sample rate (Hz), or whose frames do not line up with label frames.
+pub fn frames_per_label(features: &FeatureConfig, sample_rate: u32) -> Result<i64, Error> {
+    features.check(sample_rate)?;
+    let (hop, label_samples) = (features.hop, i64::from(sample_rate) / FRAMES_PER_SECOND as i64);
+    if label_samples % hop != 0 {
+        return Err(Error::Hop { hop, label_samples, sample_rate });
+    }
+    Ok(label_samples / hop)
+}
+
+/// Label frames that have the samples that a front-end needs.
+fn shortest(front_end: &FrontEnd, sample_rate: u32) -> i64 {
+    let label_samples = u64::from(sample_rate) / FRAMES_PER_SECOND as u64;
+    (front_end.shortest() as u64).div_ceil(label_samples) as i64
 }
 
 /// Scales vectors along the last axis to length 1; the zero vector stays zero.

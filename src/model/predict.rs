@@ -26,10 +26,12 @@ pub fn predict(
     let tap = detector.prior().tagger().sequence_tap();
     let sequence = detector.prior().whole_recording(&waveform[..samples as usize], device).unsqueeze(0);
     let audio = Tensor::from_slice(waveform).view([4, samples]);
+    // Silence follows what is too short.
+    let total = frames.max(detector.shortest());
     let mut activity = Vec::new();
     let mut direction = Vec::new();
     let mut shape = [0; 4];
-    for window in windows(frames, (window_s * FRAMES_PER_SECOND as f64).round() as i64) {
+    for window in windows(total, (window_s * FRAMES_PER_SECOND as f64).round() as i64) {
         let begin = window.first * frame_samples;
         let length = window.frames * frame_samples;
         let piece = audio.narrow(1, begin, length.min(samples - begin));
@@ -46,7 +48,10 @@ pub fn predict(
         activity.extend(middle(&found.activity)?);
         direction.extend(middle(&found.direction)?);
     }
-    Ok(Prediction { tracks: shape[2] as usize, classes: shape[3] as usize, activity, direction })
+    let [tracks, classes] = [shape[2], shape[3]];
+    activity.truncate((frames * tracks * classes) as usize);
+    direction.truncate((frames * tracks * 3) as usize);
+    Ok(Prediction { tracks: tracks as usize, classes: classes as usize, activity, direction })
 }
 
 /// A stretch of label frames, and the part of it that counts.

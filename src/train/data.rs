@@ -2,17 +2,19 @@
 
 use tch::{Device, Tensor};
 
-use super::slots;
+use super::descriptors::Descriptors;
+use super::{slots, vary};
 use crate::backbone::{PriorCache, Tap};
 use crate::dataset::augment::{Rotation, Variation, Variations};
 use crate::dataset::sampler::{ChunkSampler, Place};
 use crate::dataset::{self, Recording};
+use crate::features::FrontEnd;
 use crate::loss::Target;
 use crate::model::align;
 use crate::model::arch::TrainConfig;
 use crate::rng;
 use crate::seld::doa::Direction;
-use crate::seld::event::FrameEvent;
+use crate::seld::event::{FRAMES_PER_SECOND, FrameEvent};
 
 /// Recordings of one side of the validation split, ready to be cut.
 pub(super) struct Side<'a> {
@@ -55,10 +57,17 @@ pub(super) struct Chunk {
     partner: Option<(Place, Rotation)>,
 }
 
+/// What the spatial path hears of some chunks.
+pub(super) enum Heard {
+    /// Waveforms `[B, 4, S]`.
+    Sound(Tensor),
+    /// Descriptors `[B, C, T, F]`, not normalised.
+    Described(Tensor),
+}
+
 /// Tensors of some chunks.
 pub(super) struct Batch {
-    /// `[B, 4, S]`
-    pub(super) waveform: Tensor,
+    pub(super) heard: Heard,
     /// The tagger's cached output `[B, T, P]` at label-frame rate.
     pub(super) prior: Tensor,
     /// Rows whose sound is a mixture, so that `prior` is not what the tagger would say.
@@ -124,20 +133,43 @@ impl<'a> Side<'a> {
         self.recordings.iter().enumerate().flat_map(of).collect()
     }
 
+    /// About `seconds` of sound, evenly spread over all recordings, as it is: whole chunks where there are any.
+    pub(super) fn sample(&self, seconds: f64) -> Vec<Chunk> {
+        let mut chunks = self.cover();
+        let is_whole = |chunk: &Chunk| {
+            chunk.place.first_frame + self.shape.frames <= self.recordings[chunk.source()].recording.frames
+        };
+        if chunks.iter().any(is_whole) {
+            chunks.retain(is_whole);
+        }
+        let chunk_s = f64::from(self.shape.frames) / FRAMES_PER_SECOND as f64;
+        let most = ((seconds / chunk_s) as usize).max(1);
+        let (all, kept) = (chunks.len(), chunks.len().min(most));
+        (0..kept).map(|index| chunks[index * all / kept]).collect()
+    }
+
     /// The recordings, in the order that [`Chunk::source`] counts.
     pub(super) fn recordings(&self) -> impl Iterator<Item = &'a Recording> + '_ {
         self.recordings.iter().map(|source| source.recording)
     }
 
     /// Reads chunks into tensors on the device.
-    pub(super) fn load(&self, chunks: &[Chunk], prior: &PriorCache) -> Result<Batch, dataset::Error> {
+    pub(super) fn load(
+        &self,
+        chunks: &[Chunk],
+        prior: &PriorCache,
+        descriptors: &Descriptors,
+    ) -> Result<Batch, dataset::Error> {
         let Shape { frames, tap, device, .. } = self.shape;
-        let pieces: Vec<_> = chunks.iter().map(|c| Some((c.place, c.variation.rotation))).collect();
-        let mut waveform = self.waveform(&pieces)?;
-        let partners: Vec<_> = chunks.iter().map(|chunk| chunk.partner).collect();
-        if partners.iter().any(Option::is_some) {
-            waveform += self.waveform(&partners)?;
-        }
+        let heard = match descriptors {
+            Descriptors::Computed => Heard::Sound(self.sound(chunks)?),
+            Descriptors::Cached(cached) => {
+                let place =
+                    |chunk: &Chunk| (self.recordings[chunk.place.recording].cached, chunk.place.first_frame);
+                let places: Vec<_> = chunks.iter().map(place).collect();
+                Heard::Described(cached.read(&places, frames, device))
+            }
+        };
         let cached = |chunk: &Chunk| {
             let times = align::frame_centres(i64::from(chunk.place.first_frame), i64::from(frames));
             let sequence = prior.get(self.recordings[chunk.place.recording].cached).unsqueeze(0);
@@ -146,11 +178,22 @@ impl<'a> Side<'a> {
         let priors: Vec<Tensor> = chunks.iter().map(cached).collect();
         let mixed = (0i64..).zip(chunks).filter(|(_, chunk)| chunk.partner.is_some()).map(|(row, _)| row);
         Ok(Batch {
-            waveform,
+            heard,
             prior: Tensor::cat(&priors, 0).to(device),
             mixed: mixed.collect(),
             target: self.target(chunks),
         })
+    }
+
+    /// Waveforms `[B, 4, S]`, turned and mixed.
+    fn sound(&self, chunks: &[Chunk]) -> Result<Tensor, dataset::Error> {
+        let pieces: Vec<_> = chunks.iter().map(|c| Some((c.place, c.variation.rotation))).collect();
+        let mut waveform = self.waveform(&pieces)?;
+        let partners: Vec<_> = chunks.iter().map(|chunk| chunk.partner).collect();
+        if partners.iter().any(Option::is_some) {
+            waveform += self.waveform(&partners)?;
+        }
+        Ok(waveform)
     }
 
     /// Turned pieces of recordings, `[B, 4, S]`; silence where there is none.
@@ -237,6 +280,21 @@ impl Chunk {
     /// What is done to it.
     pub(super) fn variation(&self) -> &Variation {
         &self.variation
+    }
+}
+
+impl Batch {
+    /// Descriptors `[B, C, T, F]`, not normalised.
+    pub(super) fn describe(&self, front_end: &FrontEnd, variations: &[&Variation]) -> Tensor {
+        match &self.heard {
+            Heard::Sound(waveform) => front_end.describe(&vary::level(waveform, variations)),
+            Heard::Described(descriptors) => descriptors.shallow_clone(),
+        }
+    }
+
+    /// Descriptors `[B, C, T, F]` as the network gets them.
+    pub(super) fn descriptors(&self, front_end: &FrontEnd, variations: &[&Variation]) -> Tensor {
+        vary::descriptors(front_end.normalise(&self.describe(front_end, variations)), variations)
     }
 }
 

@@ -6,6 +6,7 @@ use tch::Device;
 
 use super::Error;
 use super::data::{Shape, Side};
+use super::descriptors::{Descriptors, Subject};
 use super::trial::TrialSpec;
 use crate::backbone::{self, PriorCache, PriorKey};
 use crate::dataset::{Dataset, OpenOptions, Recording};
@@ -19,11 +20,12 @@ pub(super) struct Material {
     pub(super) dataset: Dataset,
     pub(super) fingerprint: String,
     pub(super) cache: PriorCache,
+    pub(super) descriptors: Descriptors,
 }
 
 impl Material {
     /// Opens the dataset and computes the tagger's output for every training recording, or finds it in the cache.
-    /// Also returns the tagger at the level that suits the dataset.
+    /// The same for descriptors, where they are cached. Also returns the tagger at the level that suits the dataset.
     pub(super) fn open(spec: &TrialSpec, device: Device) -> Result<(Self, Prior), Error> {
         let dataset =
             OpenOptions { layout: spec.layout, ..OpenOptions::cached(&spec.cache) }.open(&spec.data)?;
@@ -46,7 +48,15 @@ impl Material {
             Ok(prior.whole_recording(&omni, device).to(Device::Cpu))
         };
         let cache = PriorCache::open(&spec.cache.join("prior"), &key, &names, &compute)?;
-        Ok((Self { dataset, fingerprint, cache }, prior))
+        let subject = Subject {
+            recordings: &recordings,
+            sample_rate: dataset.sample_rate,
+            fingerprint: &fingerprint,
+            device,
+            threads: spec.threads,
+        };
+        let descriptors = Descriptors::open(&spec.cache, &spec.architecture, subject)?;
+        Ok((Self { dataset, fingerprint, cache, descriptors }, prior))
     }
 
     /// The two sides of the validation split.
@@ -65,10 +75,9 @@ impl Material {
 
     /// Sizes of this dataset's chunks.
     pub(super) fn shape(&self, arch: &Architecture, prior: &Prior, device: Device) -> Shape {
-        let frames = (arch.train.chunk_s * FRAMES_PER_SECOND as f64).round().max(1.0);
         Shape {
             samples_per_frame: self.dataset.sample_rate as usize / FRAMES_PER_SECOND,
-            frames: frames as u32,
+            frames: arch.train.chunk_frames(),
             tracks: arch.tracks.count as usize,
             classes: self.dataset.classes.len(),
             tap: prior.tagger().sequence_tap(),

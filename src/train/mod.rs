@@ -5,6 +5,7 @@ mod average;
 pub mod calibrate;
 mod checkpoint;
 mod data;
+pub mod descriptors;
 pub mod device;
 pub mod evaluate;
 mod material;
@@ -45,6 +46,22 @@ pub enum Error {
     /// The device is not there.
     #[error(transparent)]
     Device(#[from] device::DeviceError),
+    /// A file of the cache of descriptors cannot be read after it was written.
+    #[error("cannot use the cache of descriptors {}: {what}", path.display())]
+    Cache {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// The limit of the cache of descriptors is no number.
+    #[error("{variable} is \"{value}\", expected a number of GB")]
+    CacheLimit {
+        /// The variable of the environment.
+        variable: &'static str,
+        /// What it is set to.
+        value: String,
+    },
     /// A mistake of this program.
     #[error("this is a bug, please report it: {0}")]
     Bug(String),
@@ -55,8 +72,9 @@ impl Error {
     pub fn is_input(&self) -> bool {
         match self {
             Self::Dataset(_) | Self::Resample(_) | Self::Detector(_) | Self::Device(_) => true,
+            Self::CacheLimit { .. } => true,
             Self::Backbone(error) => error.is_input(),
-            Self::Checkpoint(_) | Self::Model(_) | Self::File(_) | Self::Bug(_) => false,
+            Self::Checkpoint(_) | Self::Model(_) | Self::File(_) | Self::Cache { .. } | Self::Bug(_) => false,
         }
     }
 }

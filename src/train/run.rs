@@ -10,12 +10,13 @@ use super::adamw::AdamW;
 use super::average::WeightAverage;
 use super::calibrate::Calibration;
 use super::checkpoint::{self, Progressed};
-use super::data::{Batch, Chunk, Side};
+use super::data::{Batch, Chunk, Heard, Side};
 use super::material::Material;
 use super::score::Scorer;
 use super::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec, ValidationScores};
-use super::{Error, device, schedule, validate, vary};
+use super::{Error, device, schedule, validate};
 use crate::dataset::Recording;
+use crate::features::Moments;
 use crate::model::arch::Architecture;
 use crate::model::decode::{DEFAULT_MERGE_DEG, DEFAULT_THRESHOLD, Prediction};
 use crate::model::detector::{self, Detector};
@@ -23,6 +24,9 @@ use crate::model::network;
 use crate::model::saved::{Origin, SavedModel};
 use crate::seld::metric::Average;
 use crate::{fs, loss, rng};
+
+/// Most sound that the statistics of descriptors are measured on, in seconds.
+const MEASURED_S: f64 = 3600.0;
 
 /// Trains one candidate, or goes on where an earlier attempt stopped.
 ///
@@ -61,6 +65,10 @@ pub fn run(spec: &TrialSpec, progress: &mut dyn Progress) -> Result<Outcome, Err
         held_out,
         device,
     };
+    // Before the average begins with it. A trial that goes on has it in its checkpoint.
+    if spec.resume_from.is_none() && trainer.detector.front_end().needs_statistics() {
+        trainer.measure_descriptors()?;
+    }
     let decay = spec.architecture.train.average_decay;
     trainer.average = (decay > 0.0).then(|| WeightAverage::new(&trainer.variables(), decay));
     if let Some(path) = &spec.resume_from {
@@ -128,6 +136,20 @@ impl Trainer<'_> {
         self.finish()
     }
 
+    /// Takes the mean and deviation of descriptors over the training recordings, as they are before anything varies them.
+    fn measure_descriptors(&self) -> Result<(), Error> {
+        let _guard = tch::no_grad_guard();
+        let front_end = self.detector.front_end();
+        let mut moments = Moments::default();
+        for group in self.fit.sample(MEASURED_S).chunks(self.arch.train.batch) {
+            let batch = self.fit.load(group, &self.material.cache, &self.material.descriptors)?;
+            let variations: Vec<_> = group.iter().map(Chunk::variation).collect();
+            moments.add(&batch.describe(front_end, &variations));
+        }
+        front_end.set_statistics(&moments);
+        Ok(())
+    }
+
     /// One pass over the training chunks; the mean loss.
     fn train_epoch(&mut self, epoch: u32) -> Result<f64, Error> {
         let train = &self.arch.train;
@@ -140,12 +162,12 @@ impl Trainer<'_> {
         let variables = self.variables();
         let mut sum = Tensor::zeros([], (tch::Kind::Double, self.device));
         for group in chunks.chunks(train.batch) {
-            let batch = self.fit.load(group, &self.material.cache)?;
+            let batch = self.fit.load(group, &self.material.cache, &self.material.descriptors)?;
             let variations: Vec<_> = group.iter().map(Chunk::variation).collect();
-            let (descriptors, prior) = tch::no_grad(|| {
-                let descriptors = self.detector.describe(&vary::level(&batch.waveform, &variations));
-                (vary::descriptors(descriptors, &variations), self.prior_of(&batch))
-            });
+            let front_end = self.detector.front_end();
+            let describe = || batch.descriptors(front_end, &variations);
+            let descriptors = if front_end.is_learned() { describe() } else { tch::no_grad(describe) };
+            let prior = tch::no_grad(|| self.prior_of(&batch));
             let output = self.detector.network().forward(&descriptors, &prior, true);
             let loss = loss::loss(&self.arch.loss, &output, &batch.target);
             self.optimizer.zero_grad();
@@ -164,11 +186,12 @@ impl Trainer<'_> {
     /// What the tagger says to the chunks of a batch, `[B, T, P]`: from the cache, but for mixtures, which no cache
     /// knows.
     fn prior_of(&self, batch: &Batch) -> Tensor {
-        if batch.mixed.is_empty() {
-            return batch.prior.shallow_clone();
-        }
+        let waveform = match &batch.heard {
+            Heard::Sound(waveform) if !batch.mixed.is_empty() => waveform,
+            _ => return batch.prior.shallow_clone(),
+        };
         let rows = Tensor::from_slice(&batch.mixed).to(self.device);
-        let omni = batch.waveform.select(1, 0).index_select(0, &rows);
+        let omni = waveform.select(1, 0).index_select(0, &rows);
         batch.prior.index_copy(0, &rows, &self.detector.prior_of(&omni, batch.prior.size()[1]))
     }
 
@@ -198,8 +221,7 @@ impl Trainer<'_> {
         predicted: impl FnMut(&Recording, Prediction) -> Result<(), Error>,
     ) -> Result<f64, Error> {
         let batch = self.arch.train.batch;
-        let (held_out, cache) = (&self.held_out, &self.material.cache);
-        validate::run(&self.detector, &self.arch.loss, held_out, cache, batch, predicted)
+        validate::run(&self.detector, &self.arch.loss, &self.held_out, self.material, batch, predicted)
     }
 
     /// Weights of the best epoch, thresholds calibrated for them, written as a model folder.

@@ -3,8 +3,8 @@
 use tch::{Kind, Tensor};
 
 use super::Error;
-use super::data::Side;
-use crate::backbone::PriorCache;
+use super::data::{Chunk, Side};
+use super::material::Material;
 use crate::dataset::Recording;
 use crate::loss;
 use crate::model::arch::LossConfig;
@@ -17,7 +17,7 @@ pub(super) fn run(
     detector: &Detector,
     config: &LossConfig,
     side: &Side,
-    prior: &PriorCache,
+    material: &Material,
     batch: usize,
     mut predicted: impl FnMut(&Recording, Prediction) -> Result<(), Error>,
 ) -> Result<f64, Error> {
@@ -33,8 +33,10 @@ pub(super) fn run(
     let mut current: Option<(usize, Prediction)> = None;
     let mut total = 0.0;
     for group in chunks.chunks(batch) {
-        let batch = side.load(group, prior)?;
-        let output = detector.network().forward(&detector.describe(&batch.waveform), &batch.prior, false);
+        let batch = side.load(group, &material.cache, &material.descriptors)?;
+        let variations: Vec<_> = group.iter().map(Chunk::variation).collect();
+        let descriptors = batch.descriptors(detector.front_end(), &variations);
+        let output = detector.network().forward(&descriptors, &batch.prior, false);
         total += loss::loss(config, &output, &batch.target).double_value(&[]) * group.len() as f64;
         let [_, _, tracks, classes] = <[i64; 4]>::try_from(output.activity.size())
             .map_err(|size| Error::Bug(format!("activity has shape {size:?}")))?;

@@ -248,6 +248,20 @@ fn weights_of_another_network() {
 }
 
 #[test]
+fn descriptors_that_cannot_be_computed_on_the_dataset() {
+    let place = Place::new();
+    let mut space: serde_json::Value = serde_json::from_str(tiny::SPACE).unwrap();
+    space["stages"][0]["space"]["features.hop"] = serde_json::json!({"choice": [480, 500]});
+    std::fs::write(place.path("space.json"), space.to_string()).unwrap();
+    let words = [
+        "stage \"input-features\" can train no candidate with features.hop = 500",
+        "hop of 500 samples does not divide a label frame of 2400",
+    ];
+    place.refuses("launch space.json --data {data} --study s", 2, &words);
+    assert_eq!(place.leftovers(), Vec::<String>::new());
+}
+
+#[test]
 fn other_classes() {
     let place = Place::new();
     std::fs::write(tiny::copy(&place.path("bad")).join("classes.txt"), "bell\nbird\n").unwrap();

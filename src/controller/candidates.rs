@@ -21,6 +21,10 @@ pub(super) fn check(space: &SearchSpace, sample_rate: u32) -> Result<(), Control
 }
 
 fn check_stage(space: &SearchSpace, stage: &StageSpec, sample_rate: u32) -> Result<(), ControllerError> {
+    let searches = stage.space.parameters().iter().any(is_of_features);
+    if stage.inherit.is_some() && !searches {
+        return Ok(());
+    }
     let parameters = parameters(space, stage);
     let Some(combinations) = combinations(&parameters) else { return Ok(()) };
     let mut tried: Vec<(Assignment, Result<i64, detector::Error>)> = Vec::new();
@@ -44,12 +48,22 @@ fn check_stage(space: &SearchSpace, stage: &StageSpec, sample_rate: u32) -> Resu
                 .or_else(|| fault(setting, &|assignment| assignment.get(&parameter.key) == Some(&value)));
         }
     }
-    match found.map(|(setting, at)| (setting, tried.swap_remove(at).1)) {
-        Some((setting, Err(source))) => {
-            Err(ControllerError::Features { stage: stage.name.clone(), setting, source })
-        }
-        _ => Ok(()),
+    let failing = tried.iter().filter(|(_, result)| result.is_err()).count();
+    let tried_in_all = tried.len();
+    if let Some((setting, at)) = found
+        && let (_, Err(source)) = tried.swap_remove(at)
+    {
+        return Err(ControllerError::Features { stage: stage.name.clone(), setting, source });
     }
+    if let Some((combination, Err(error))) = tried.iter().find(|(_, result)| result.is_err()) {
+        let combination = serde_json::to_string(combination).unwrap_or_default();
+        tracing::warn!(
+            "stage \"{}\": {failing} of {tried_in_all} combinations of what it searches in the descriptors cannot be \
+             computed on this dataset, and trials with them will fail; one is {combination}: {error}",
+            stage.name
+        );
+    }
+    Ok(())
 }
 
 /// What is searched of the descriptors in a stage and in those that it begins from, with what that depends on, in an order
@@ -60,8 +74,7 @@ fn parameters<'a>(space: &'a SearchSpace, stage: &'a StageSpec) -> Vec<&'a Param
         None => Vec::new(),
     };
     let own = stage.space.parameters();
-    let mut keys: Vec<&str> =
-        own.iter().map(|p| p.key.as_str()).filter(|key| key.starts_with("features.")).collect();
+    let mut keys: Vec<&str> = own.iter().filter(|p| is_of_features(p)).map(|p| p.key.as_str()).collect();
     for parameter in own.iter().rev() {
         if keys.contains(&parameter.key.as_str()) {
             keys.extend(parameter.when.iter().map(|condition| condition.key.as_str()));
@@ -70,6 +83,10 @@ fn parameters<'a>(space: &'a SearchSpace, stage: &'a StageSpec) -> Vec<&'a Param
     found.retain(|earlier| own.iter().all(|parameter| parameter.key != earlier.key));
     found.extend(own.iter().filter(|parameter| keys.contains(&parameter.key.as_str())));
     found
+}
+
+fn is_of_features(parameter: &Parameter) -> bool {
+    parameter.key.starts_with("features.")
 }
 
 /// All combinations of values, of a continuum its two ends; `None` when there are too many.

@@ -20,7 +20,7 @@ use crate::torch_ext;
 /// Channels of a first-order Ambisonics waveform: W, Y, Z, X (ACN order, SN3D gains).
 const FOA_CHANNELS: i64 = 4;
 /// Frames of a piece: with four channels and 513 bins, half a megabyte for each quantity.
-const PIECE: i64 = 128;
+const PIECE: i64 = 96;
 
 /// Which frames are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,25 +160,28 @@ impl FrontEnd {
         }
         let [items, samples] = [0, 2].map(|axis| waveform.size()[axis]);
         let count = samples / self.config.hop + i64::from(frames == Frames::All);
-        let inner = self.stft.frames_within(samples);
+        let Range { start, end } = self.stft.frames_within(samples);
+        let inner = start.min(count)..end.min(count);
         let within = inner.clone().step_by(PIECE as usize).map(|first| first..(first + PIECE).min(inner.end));
-        let (before, after) = (0..inner.start.min(count), inner.end.min(count)..count);
+        let (before, after) = (0..inner.start, inner.end..count);
         let once = std::iter::once;
         let pieces: Vec<Range<i64>> = once(before).chain(within).chain(once(after)).collect();
+        let all = Tensor::empty([items, self.channels(), count, self.bands], (Kind::Float, Device::Cpu));
+        let parts = self.split(&all);
         // `transform` is given an item of the batch and its frames.
         let describe = |transform: &dyn Fn(i64, &Range<i64>) -> Spectrum| {
-            let of_piece = |item: i64, piece: &Range<i64>| {
-                let spectrum = transform(item, piece);
-                stack(self.config.descriptors.iter().map(|d| self.of_spectrum(*d, &spectrum)).collect())
-            };
-            let of_item = |item: i64| {
-                let full = pieces.iter().filter(|piece| !piece.is_empty());
-                concatenate(full.map(|piece| of_piece(item, piece)).collect(), 2)
-            };
-            concatenate((0..items).map(of_item).collect(), 0)
+            for item in 0..items {
+                for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
+                    let spectrum = transform(item, piece);
+                    for (descriptor, part) in self.config.descriptors.iter().zip(&parts) {
+                        let place = part.narrow(0, item, 1).narrow(2, piece.start, piece.end - piece.start);
+                        place.shallow_clone().copy_(&self.of_spectrum(*descriptor, &spectrum));
+                    }
+                }
+            }
         };
         let by_itself = |item: i64, piece: &Range<i64>| self.spectrum_of(&waveform.narrow(0, item, 1), piece);
-        let all = match self.stft.on_cpu() {
+        match self.stft.on_cpu() {
             Some(stft) => torch_ext::with_floats(&waveform.contiguous(), |values| {
                 describe(&|item, piece| {
                     if piece.start < inner.start || piece.end > inner.end {
@@ -193,10 +196,10 @@ impl FrontEnd {
             })
             .ok()?,
             None => describe(&by_itself),
-        };
-        for (descriptor, mut part) in self.config.descriptors.iter().zip(self.split(&all)) {
-            if let Some(limited) = self.limited(*descriptor, &part) {
-                part.copy_(&limited);
+        }
+        for (descriptor, part) in self.config.descriptors.iter().zip(parts) {
+            if let Some(floor) = self.floor(*descriptor, &part) {
+                let _ = part.shallow_clone().clamp_min_tensor_(&floor);
             }
         }
         Some(all)
@@ -238,7 +241,10 @@ impl FrontEnd {
                 _ => None,
             };
             let values = values.expect("this is a bug: a front-end without what its descriptors need");
-            self.limited(descriptor, &values).unwrap_or(values)
+            match self.floor(descriptor, &values) {
+                Some(floor) => values.maximum(&floor),
+                None => values,
+            }
         };
         self.config.descriptors.iter().map(compute).collect()
     }
@@ -263,12 +269,13 @@ impl FrontEnd {
         }
     }
 
-    /// Log power `[B, 4, T, F]` within the range of its loudest value; `None` when there is no limit.
-    fn limited(&self, descriptor: Descriptor, values: &Tensor) -> Option<Tensor> {
+    /// What log power `[B, 4, T, F]` does not fall below, `[B, 4, 1, 1]`: that far under its loudest value. `None` when
+    /// there is no limit.
+    fn floor(&self, descriptor: Descriptor, values: &Tensor) -> Option<Tensor> {
         let range_db = self.config.range_db.filter(|_| {
             descriptor == Descriptor::Logmel && self.config.normalisation != Normalisation::Pcen
         })?;
-        Some(values.maximum(&(values.amax([2, 3].as_slice(), true) - range_db)))
+        Some(values.amax([2, 3].as_slice(), true) - range_db)
     }
 
     /// `[B, C, T, F]` cut into the descriptors that it is made of.
@@ -332,16 +339,11 @@ impl FrontEnd {
     }
 }
 
-/// Descriptors `[B, C, T, F]` side by side.
+/// Descriptors `[B, C, T, F]` side by side; one alone is not copied.
 fn stack(parts: Vec<Tensor>) -> Tensor {
-    concatenate(parts, 1)
-}
-
-/// One after the other along an axis; one alone is not copied.
-fn concatenate(parts: Vec<Tensor>, dim: i64) -> Tensor {
     match <[Tensor; 1]>::try_from(parts) {
         Ok([only]) => only,
-        Err(parts) => Tensor::cat(&parts, dim),
+        Err(parts) => Tensor::cat(&parts, 1),
     }
 }
 

@@ -15,7 +15,9 @@ pub(super) fn log_power(spectrum: &Spectrum, bank: &Bank) -> Tensor {
 
 /// Power in dB, -100 at least.
 pub(super) fn decibels(power: &Tensor) -> Tensor {
-    power.clamp_min(FLOOR).log10() * 10.0
+    let mut level = power.clamp_min(FLOOR).log10_();
+    level *= 10.0;
+    level
 }
 
 /// sqrt(|S|^2 M), `[B, 4, T, F]`: in single bins the magnitude itself.

@@ -2,10 +2,11 @@
 """Log-mel and intensity of one minute of FOA audio with librosa and with PyTorch: what `cargo bench --bench features`
 is compared with.
 
-    python3 tools/features_peers.py [--minutes N] [--repeat N] [--bench]
+    python3 tools/features_peers.py [--minutes N] [--repeat N] [--bench] [--whole]
 
 needs numpy and librosa; torch is compared where it is installed. Every figure is processor time per minute of audio on
-one core. With --bench, the program's own bench is run in between, so that all figures are of one run.
+one core. With --bench, the program's own bench is run as well, so that all figures are of one run. With --whole, whole
+processes are compared: from a wav file to a file of descriptors, with all that starting costs.
 
 The computation is that of the DCASE 2022 and 2023 baselines: 24 kHz, n_fft 1024, Hann window of 960, hop 480, 64 mel
 bands; log power 80 dB deep, and the active intensity over the energy, averaged in the same bands.
@@ -14,9 +15,12 @@ bands; log power 80 dB deep, and the active intensity over the energy, averaged 
 import argparse
 import os
 import re
+import resource
 import subprocess
 import sys
+import tempfile
 import time
+import wave
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ[name] = "1"
@@ -88,12 +92,53 @@ def own_bench():
     return float(found.group(1)) / 1000.0
 
 
+def whole(minutes, repeat):
+    """Processor time of whole processes, in seconds a run; one thread each."""
+    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+    program = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(root, "target")), "release", "at2seld")
+    with tempfile.TemporaryDirectory() as folder:
+        wav, out = os.path.join(folder, "foa.wav"), os.path.join(folder, "out")
+        samples = (3000 * np.random.default_rng(1).standard_normal((int(minutes * 60 * RATE), 4))).astype("<i2")
+        with wave.open(wav, "wb") as file:
+            file.setnchannels(4)
+            file.setsampwidth(2)
+            file.setframerate(RATE)
+            file.writeframes(samples.tobytes())
+        own = [program, "features", wav, "--preset", "dcase", "--out", out + ".safetensors"]
+        peer = [sys.executable, os.path.abspath(__file__), "--one", wav, out + ".npy"]
+
+        def run(command):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+        return {name: sorted(run(c) for _ in range(repeat))[repeat // 2] for name, c in (("librosa", peer), ("at2seld", own))}
+
+
+def one(wav, out):
+    """What a process of the peer does: read, describe, write."""
+    with wave.open(wav) as file:
+        audio = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 4) / 32768.0 + EPSILON
+    np.save(out, with_librosa(audio, librosa.filters.mel(sr=RATE, n_fft=N_FFT, n_mels=BANDS).T))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--repeat", type=int, default=9)
     parser.add_argument("--bench", action="store_true", help="run the program's own bench as well")
+    parser.add_argument("--whole", action="store_true", help="compare whole processes instead")
+    parser.add_argument("--one", nargs=2, metavar=("WAV", "OUT"), help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.one:
+        return one(*args.one)
+    if args.whole:
+        figures = whole(args.minutes, args.repeat)
+        for name, seconds in figures.items():
+            ratio = seconds / figures["at2seld"]
+            print(f"{name}: {seconds:.2f} s of processor time for the whole process, {ratio:.1f} times at2seld")
+        return
     samples = int(args.minutes * 60 * RATE)
     audio = 0.1 * np.random.default_rng(1).standard_normal((samples, 4))
     mel = librosa.filters.mel(sr=RATE, n_fft=N_FFT, n_mels=BANDS).T

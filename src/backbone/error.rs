@@ -18,7 +18,7 @@ pub enum Error {
         known: Vec<&'static str>,
     },
     /// No weights where they are looked for.
-    #[error("weights of backbone {name} are not at {}: run `make setup`, or give their place with --weights", path.display())]
+    #[error("weights of backbone {name} are not at {}: give their place with --weights (`make setup` fetches those of aisfx)", path.display())]
     Missing {
         /// The tagger.
         name: &'static str,
@@ -37,6 +37,16 @@ pub enum Error {
         path: PathBuf,
         /// Every tensor that does not fit.
         problems: Vec<Problem>,
+    },
+    /// The class names beside the weights are not those of the network.
+    #[error("{} names {got} classes, expected {expected}, one a line", path.display())]
+    ClassNames {
+        /// The file of names.
+        path: PathBuf,
+        /// Classes of the network.
+        expected: usize,
+        /// Lines of the file.
+        got: usize,
     },
     /// libtorch refused an operation.
     #[error("backbone computation failed: {0}")]
@@ -65,7 +75,7 @@ impl Error {
     pub fn is_input(&self) -> bool {
         match self {
             Self::Unknown { .. } | Self::Missing { .. } => true,
-            Self::Checkpoint(_) | Self::Mismatch { .. } => true,
+            Self::Checkpoint(_) | Self::Mismatch { .. } | Self::ClassNames { .. } => true,
             Self::Torch(_) | Self::Shape { .. } | Self::File(_) | Self::Cache { .. } => false,
         }
     }

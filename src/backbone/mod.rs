@@ -12,6 +12,7 @@ pub mod registry;
 pub mod resample;
 mod tagger;
 mod weights;
+pub mod yamnet;
 
 pub use error::Error;
 pub use prior_cache::{PriorCache, PriorKey};

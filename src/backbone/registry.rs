@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use tch::Device;
 
 use super::aisfx::Aisfx;
+use super::yamnet::Yamnet;
 use super::{Error, Tagger};
 
 /// Reads the weights of one kind of tagger.
@@ -21,19 +22,29 @@ pub struct Entry {
     pub licence: &'static str,
     /// File below the folder `backbones` of the cache.
     pub file: &'static str,
-    /// Digest of the authors' file, in hexadecimal.
+    /// Digest of the file that its references were computed from, in hexadecimal.
     pub sha256: &'static str,
     load: Load,
 }
 
-const ENTRIES: [Entry; 1] = [Entry {
-    name: "aisfx",
-    summary: "sound effects; conv net, 44.1 kHz, 512 features (Ma and Lerch 2022)",
-    licence: "CC BY 4.0",
-    file: "aisfx.pth",
-    sha256: "499ea75909c932a2f94c35fa722fa4fabc5bcb7e84917209cc5f7402627b7eb5",
-    load: |path, device| Ok(Box::new(Aisfx::load(path, device)?)),
-}];
+const ENTRIES: [Entry; 2] = [
+    Entry {
+        name: "aisfx",
+        summary: "sound effects; conv net, 44.1 kHz, 512 features (Ma and Lerch 2022)",
+        licence: "CC BY 4.0",
+        file: "aisfx.pth",
+        sha256: "499ea75909c932a2f94c35fa722fa4fabc5bcb7e84917209cc5f7402627b7eb5",
+        load: |path, device| Ok(Box::new(Aisfx::load(path, device)?)),
+    },
+    Entry {
+        name: "yamnet",
+        summary: "AudioSet; MobileNet, 16 kHz, 1024 features (Plakal and Ellis 2019)",
+        licence: "Apache-2.0",
+        file: "yamnet.safetensors",
+        sha256: "d4bac0515cf247c1cb39f0878de3bb476e2962ab02c6798810ef0d99858d1605",
+        load: |path, device| Ok(Box::new(Yamnet::load(path, device)?)),
+    },
+];
 
 /// All taggers, in the order they are listed in.
 pub fn entries() -> &'static [Entry] {

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
+
+use super::Error;
 
 /// One tensor that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,4 +91,11 @@ impl Weights {
         self.problems.extend(left.map(|(name, t)| Problem::Unexpected { name, got: t.size() }));
         self.problems
     }
+}
+
+/// Digest of a file of weights, in hexadecimal.
+pub(super) fn sha256(path: &Path) -> Result<String, Error> {
+    use sha2::Digest;
+    let bytes = std::fs::read(path).map_err(crate::fs::FileError::at("read", path))?;
+    Ok(sha2::Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -8,3 +8,4 @@ mod features;
 mod folders;
 mod metrics;
 mod tensors;
+mod yamnet;

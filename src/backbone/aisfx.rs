@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 use super::checkpoint::Checkpoint;
 use super::error::Error;
 use super::tagger::{Activation, Head, Tagger, Tap};
-use super::weights::Weights;
+use super::weights::{Weights, sha256};
 use crate::features::Scale;
 use crate::features::filterbank::{BankConfig, Norm};
 use crate::features::stft::{Padding, Stft, StftConfig, Window};
@@ -237,10 +237,4 @@ fn convolution(weights: &mut Weights, block: i64, layer: i64, input: i64, output
     let bias = shift - mean * &gain;
     let weight = weight.to_kind(Kind::Double) * gain.view([-1, 1, 1, 1]);
     Affine { weight: weights.place(&weight), bias: weights.place(&bias) }
-}
-
-fn sha256(path: &Path) -> Result<String, Error> {
-    use sha2::Digest;
-    let bytes = std::fs::read(path).map_err(crate::fs::FileError::at("read", path))?;
-    Ok(sha2::Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
+
+use crate::fs::FileError;
 
 /// One tensor that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +75,11 @@ impl Weights {
         zeros()
     }
 
+    /// Whether a tensor that may be missing is there.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
     /// Drops a tensor that the network has no use for.
     pub(super) fn ignore(&mut self, name: &str) {
         self.tensors.remove(name);
@@ -88,4 +96,11 @@ impl Weights {
         self.problems.extend(left.map(|(name, t)| Problem::Unexpected { name, got: t.size() }));
         self.problems
     }
+}
+
+/// Digest of a file of weights, in hexadecimal.
+pub(super) fn sha256(path: &Path) -> Result<String, FileError> {
+    use sha2::Digest;
+    let bytes = std::fs::read(path).map_err(FileError::at("read", path))?;
+    Ok(sha2::Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }

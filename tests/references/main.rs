@@ -7,4 +7,5 @@ mod backbones;
 mod features;
 mod folders;
 mod metrics;
+mod panns;
 mod tensors;

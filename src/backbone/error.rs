@@ -18,12 +18,14 @@ pub enum Error {
         known: Vec<&'static str>,
     },
     /// No weights where they are looked for.
-    #[error("weights of backbone {name} are not at {}: give their place with --weights (`make setup` fetches those of aisfx)", path.display())]
+    #[error("weights of backbone {name} are not at {}: {obtain}, or give their place with --weights", path.display())]
     Missing {
         /// The tagger.
         name: &'static str,
         /// Where they were looked for.
         path: PathBuf,
+        /// What to do, in words.
+        obtain: &'static str,
     },
     /// The file cannot be read.
     #[error(transparent)]

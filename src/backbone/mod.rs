@@ -7,6 +7,7 @@
 pub mod aisfx;
 pub mod checkpoint;
 mod error;
+pub mod panns;
 pub mod prior_cache;
 pub mod registry;
 pub mod resample;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use tch::Device;
 
 use super::aisfx::Aisfx;
+use super::panns::{self, Panns};
 use super::yamnet::Yamnet;
 use super::{Error, Tagger};
 
@@ -22,18 +23,21 @@ pub struct Entry {
     pub licence: &'static str,
     /// File below the folder `backbones` of the cache.
     pub file: &'static str,
-    /// Digest of the file that its references were computed from, in hexadecimal.
-    pub sha256: &'static str,
+    /// Digest of the file that its references were computed from, in hexadecimal, where it is known.
+    pub sha256: Option<&'static str>,
+    /// How to get that file: what to do, in words.
+    pub obtain: &'static str,
     load: Load,
 }
 
-const ENTRIES: [Entry; 2] = [
+const ENTRIES: [Entry; 7] = [
     Entry {
         name: "aisfx",
         summary: "sound effects; conv net, 44.1 kHz, 512 features (Ma and Lerch 2022)",
         licence: "CC BY 4.0",
         file: "aisfx.pth",
-        sha256: "499ea75909c932a2f94c35fa722fa4fabc5bcb7e84917209cc5f7402627b7eb5",
+        sha256: Some("499ea75909c932a2f94c35fa722fa4fabc5bcb7e84917209cc5f7402627b7eb5"),
+        obtain: "run `make setup`",
         load: |path, device| Ok(Box::new(Aisfx::load(path, device)?)),
     },
     Entry {
@@ -41,8 +45,54 @@ const ENTRIES: [Entry; 2] = [
         summary: "AudioSet; MobileNet, 16 kHz, 1024 features (Plakal and Ellis 2019)",
         licence: "Apache-2.0",
         file: "yamnet.safetensors",
-        sha256: "d4bac0515cf247c1cb39f0878de3bb476e2962ab02c6798810ef0d99858d1605",
+        sha256: Some("d4bac0515cf247c1cb39f0878de3bb476e2962ab02c6798810ef0d99858d1605"),
+        obtain: "store its weights there in one of the layouts that the README names",
         load: |path, device| Ok(Box::new(Yamnet::load(path, device)?)),
+    },
+    Entry {
+        name: "cnn6",
+        summary: "AudioSet; conv net, 32 kHz, 4.8 M parameters, 512 features (PANNs, Kong et al. 2020)",
+        licence: "CC BY 4.0",
+        file: "cnn6.pth",
+        sha256: None,
+        obtain: "store https://zenodo.org/record/3987831/files/Cnn6_mAP%3D0.343.pth there",
+        load: |path, device| Ok(Box::new(Panns::load(&panns::CNN6, path, device)?)),
+    },
+    Entry {
+        name: "cnn10",
+        summary: "AudioSet; conv net, 32 kHz, 5.2 M parameters, 512 features (PANNs, Kong et al. 2020)",
+        licence: "CC BY 4.0",
+        file: "cnn10.pth",
+        sha256: None,
+        obtain: "store https://zenodo.org/record/3987831/files/Cnn10_mAP%3D0.380.pth there",
+        load: |path, device| Ok(Box::new(Panns::load(&panns::CNN10, path, device)?)),
+    },
+    Entry {
+        name: "cnn14",
+        summary: "AudioSet; conv net, 32 kHz, 80.8 M parameters, 2048 features (PANNs, Kong et al. 2020)",
+        licence: "CC BY 4.0",
+        file: "cnn14.pth",
+        sha256: Some("0dc499e40e9761ef5ea061ffc77697697f277f6a960894903df3ada000e34b31"),
+        obtain: "store https://zenodo.org/record/3987831/files/Cnn14_mAP%3D0.431.pth there",
+        load: |path, device| Ok(Box::new(Panns::load(&panns::CNN14, path, device)?)),
+    },
+    Entry {
+        name: "mobilenetv1",
+        summary: "AudioSet; depthwise conv net, 32 kHz, 4.8 M parameters, 1024 features (PANNs, Kong et al. 2020)",
+        licence: "CC BY 4.0",
+        file: "mobilenetv1.pth",
+        sha256: None,
+        obtain: "store https://zenodo.org/record/3987831/files/MobileNetV1_mAP%3D0.389.pth there",
+        load: |path, device| Ok(Box::new(Panns::load(&panns::MOBILENETV1, path, device)?)),
+    },
+    Entry {
+        name: "epanns",
+        summary: "AudioSet; pruned Cnn14, 32 kHz, 23.2 M parameters, 1024 features (E-PANNs, Singh et al. 2023)",
+        licence: "see https://doi.org/10.5281/zenodo.7939403",
+        file: "epanns.pth",
+        sha256: None,
+        obtain: "store https://zenodo.org/records/7939403/files/checkpoint_closeto_.44.pt there",
+        load: |path, device| Ok(Box::new(Panns::load(&panns::EPANNS, path, device)?)),
     },
 ];
 
@@ -60,7 +110,7 @@ pub fn load(name: &str, weights: Option<&Path>, device: Device) -> Result<Box<dy
         None => default_weights(name)?,
     };
     if !path.exists() {
-        return Err(Error::Missing { name: entry.name, path });
+        return Err(Error::Missing { name: entry.name, path, obtain: entry.obtain });
     }
     (entry.load)(&path, device)
 }
@@ -86,6 +136,9 @@ mod tests {
         assert!(unknown.contains("'aisfy'") && unknown.contains("aisfx"), "{unknown}");
         let missing = load("aisfx", Some(Path::new("/nowhere/a.pth")), Device::Cpu).unwrap_err().to_string();
         assert!(missing.contains("/nowhere/a.pth") && missing.contains("--weights"), "{missing}");
+        assert!(missing.contains("make setup"), "{missing}");
+        let missing = load("cnn14", Some(Path::new("/nowhere/a.pth")), Device::Cpu).unwrap_err().to_string();
+        assert!(missing.contains("https://") && !missing.contains("make setup"), "{missing}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 
-use super::Error;
+use crate::fs::FileError;
 
 /// One tensor that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,11 @@ impl Weights {
         zeros()
     }
 
+    /// Whether a tensor that may be missing is there.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
     /// Drops a tensor that the network has no use for.
     pub(super) fn ignore(&mut self, name: &str) {
         self.tensors.remove(name);
@@ -94,8 +99,8 @@ impl Weights {
 }
 
 /// Digest of a file of weights, in hexadecimal.
-pub(super) fn sha256(path: &Path) -> Result<String, Error> {
+pub(super) fn sha256(path: &Path) -> Result<String, FileError> {
     use sha2::Digest;
-    let bytes = std::fs::read(path).map_err(crate::fs::FileError::at("read", path))?;
+    let bytes = std::fs::read(path).map_err(FileError::at("read", path))?;
     Ok(sha2::Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }

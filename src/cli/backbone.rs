@@ -49,7 +49,7 @@ struct Choice {
     /// Name of the tagger.
     #[arg(long, value_name = "NAME", default_value = "aisfx")]
     backbone: String,
-    /// Its weights; by default those that `make setup` fetched.
+    /// Its weights; by default the file that `backbone list` names.
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
 }

@@ -7,5 +7,6 @@ mod backbones;
 mod features;
 mod folders;
 mod metrics;
+mod panns;
 mod tensors;
 mod yamnet;

@@ -110,9 +110,10 @@ impl Checkpoint {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
         match bytes {
             [b'P', b'K', 3, 4, ..] => pth::read_zip(bytes),
+            // Eight bytes of header length, which is below 4 GiB, then the header, a JSON object. The length may begin as a
+            // pickle does, so it is looked at first; no pickle has the rest.
+            [_, _, _, _, 0, 0, 0, 0, b'{', ..] => safetensors::read(bytes),
             [0x80, ..] => pth::read_legacy(bytes),
-            // Eight bytes of header length, then the header, a JSON object.
-            [_, _, _, _, _, _, _, _, b'{', ..] => safetensors::read(bytes),
             [] => Err(CheckpointError::Truncated { byte: 0 }),
             _ if bytes.len() < 16 => Err(CheckpointError::Truncated { byte: bytes.len() }),
             _ => Err(CheckpointError::Container(

@@ -1,0 +1,98 @@
+//! The networks as data.
+
+use super::mobilenet;
+use crate::backbone::tagger::Activation;
+
+/// What tells one of the networks from the others.
+#[derive(Debug, Clone, Copy)]
+pub struct Variant {
+    /// Name in the registry.
+    pub name: &'static str,
+    /// Names of the blocks, in the order they are applied in.
+    pub blocks: &'static [&'static str],
+    /// Features of the authors' embedding.
+    pub embedding: i64,
+    /// How logits become probabilities.
+    pub activation: Activation,
+    pub(super) family: Family,
+}
+
+/// How the blocks are built.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Family {
+    /// Like VGG: some convolutions, then 2 x 2 average pooling.
+    Cnn {
+        kernel: i64,
+        /// Convolutions of a block.
+        convs: i64,
+        /// After each block.
+        channels: &'static [i64],
+        /// Whether the last block pools as the others do, or not at all.
+        last_pools: bool,
+    },
+    /// Depthwise separable convolutions.
+    MobileNet,
+}
+
+const CONV_BLOCKS: [&str; 6] =
+    ["conv_block1", "conv_block2", "conv_block3", "conv_block4", "conv_block5", "conv_block6"];
+
+/// Four blocks of one 5 x 5 convolution.
+pub const CNN6: Variant = Variant {
+    name: "cnn6",
+    blocks: CONV_BLOCKS.split_at(4).0,
+    embedding: 512,
+    activation: Activation::Sigmoid,
+    family: Family::Cnn { kernel: 5, convs: 1, channels: &[64, 128, 256, 512], last_pools: true },
+};
+
+/// Four blocks of two 3 x 3 convolutions.
+pub const CNN10: Variant = Variant {
+    name: "cnn10",
+    blocks: CONV_BLOCKS.split_at(4).0,
+    embedding: 512,
+    activation: Activation::Sigmoid,
+    family: Family::Cnn { kernel: 3, convs: 2, channels: &[64, 128, 256, 512], last_pools: true },
+};
+
+/// Six blocks of two 3 x 3 convolutions.
+pub const CNN14: Variant = Variant {
+    name: "cnn14",
+    blocks: &CONV_BLOCKS,
+    embedding: 2048,
+    activation: Activation::Sigmoid,
+    family: Family::Cnn {
+        kernel: 3,
+        convs: 2,
+        channels: &[64, 128, 256, 512, 1024, 2048],
+        last_pools: false,
+    },
+};
+
+/// [`CNN14`] with half of the filters pruned in the last three blocks.
+pub const EPANNS: Variant = Variant {
+    name: "epanns",
+    // Its authors' code ends with a softmax, though AudioSet's classes do not exclude each other.
+    activation: Activation::Softmax,
+    family: Family::Cnn { kernel: 3, convs: 2, channels: &[64, 128, 256, 256, 512, 1024], last_pools: false },
+    ..CNN14
+};
+
+/// Fourteen blocks, all but the first depthwise separable.
+pub const MOBILENETV1: Variant = Variant {
+    name: "mobilenetv1",
+    blocks: &mobilenet::NAMES,
+    embedding: mobilenet::CHANNELS,
+    activation: Activation::Sigmoid,
+    family: Family::MobileNet,
+};
+
+impl Variant {
+    /// Channels of the last block.
+    pub(super) fn channels(&self) -> i64 {
+        match self.family {
+            Family::Cnn { channels, .. } => channels.last().copied().unwrap_or(1),
+            Family::MobileNet => mobilenet::CHANNELS,
+        }
+    }
+}

@@ -20,8 +20,8 @@ const LOG_OFFSET: f64 = 0.001;
 /// The window and the mel bank. Unlike the descriptors' transform, frames are not centred: frame t begins with
 /// sample t * 160; and unlike their banks, triangles are straight in mel, not in Hz.
 ///
-/// The window is exact. TensorFlow's, in float32, is off by up to 2.4e-7, which is 8e-4 in the quietest bands beside a
-/// loud tone, and nothing elsewhere.
+/// The window is exact; that in TensorFlow's float32 is off by up to 2.4e-7. In log-mel the two programs differ by up to
+/// 8e-4, probably for that reason, in the quietest bands beside a loud one.
 #[derive(Debug)]
 pub(super) struct LogMel {
     window: Tensor,

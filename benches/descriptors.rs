@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use at2seld::dataset::Dataset;
 use at2seld::features::{Descriptor, FeatureConfig, FrontEnd, Preset};
-use at2seld::model::arch::{Architecture, DescriptorSource};
+use at2seld::model::arch::{Architecture, Source};
 use at2seld::train::descriptors::{Descriptors, Subject};
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -101,7 +101,7 @@ fn cached(bencher: Bencher<'_, '_>, name: &str) {
     let dataset = Dataset::open(folder()).expect("a dataset");
     let recordings = dataset.training();
     let mut architecture = Architecture { features: features(name), ..Architecture::default() };
-    architecture.train.descriptors = DescriptorSource::Cached;
+    architecture.train.descriptors = Source::Cached;
     let cache = folder().join("cache");
     let (device, threads) = (Device::Cpu, 1);
     let subject = Subject { recordings: &recordings, sample_rate: RATE, fingerprint: name, device, threads };

@@ -9,13 +9,13 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use assert_cmd::Command;
 use at2seld::dataset::augment::RotationKind;
 use at2seld::features::{Descriptor, FrontEnd, Normalisation};
-use at2seld::model::arch::{Architecture, DescriptorSource};
+use at2seld::model::arch::{Architecture, Source};
 use at2seld::model::detector::Detector;
 use at2seld::model::predict::predict;
-use at2seld::model::prior::Prior;
+use at2seld::model::prior::{Prior, load_tagger};
 use at2seld::model::saved::SavedModel;
 use at2seld::train::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec};
-use at2seld::{backbone, cache, export, train};
+use at2seld::{cache, export, train};
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 
@@ -159,8 +159,8 @@ fn cached_descriptors_are_trained_on_as_computed_ones_are() {
         arch
     };
     let at = |name: &str, descriptors| spec(&folder.path().join(name), arch(descriptors));
-    let (computed, _) = train(&at("computed", DescriptorSource::Computed));
-    let (cached, path) = train(&at("cached", DescriptorSource::Cached));
+    let (computed, _) = train(&at("computed", Source::Computed));
+    let (cached, path) = train(&at("cached", Source::Cached));
     let kept = std::fs::read_dir(FOLDER.join("cache").join("descriptors")).unwrap();
     let names: Vec<String> = kept.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     for descriptor in ["logmel-", "iv-"] {
@@ -171,9 +171,9 @@ fn cached_descriptors_are_trained_on_as_computed_ones_are() {
     for (computed, cached) in computed.iter().flatten().zip(cached.iter().flatten()) {
         assert!((computed - cached).abs() < 0.05 * computed, "{computed} {cached}");
     }
-    assert_eq!(train(&at("auto", DescriptorSource::Auto)).0, cached);
+    assert_eq!(train(&at("auto", Source::Auto)).0, cached);
     let weights = |folder: &Path| SavedModel::load(folder).unwrap().variables;
-    let resumed = weights(&train_interrupted(at("resumed", DescriptorSource::Cached)));
+    let resumed = weights(&train_interrupted(at("resumed", Source::Cached)));
     for ((name, resumed), (_, whole)) in resumed.iter().zip(&weights(&path)) {
         assert_eq!(resumed, whole, "{name}");
     }
@@ -253,9 +253,9 @@ fn recordings_shorter_than_a_transform_are_heard_and_chunks_are_refused() {
     let mut arch = architecture();
     arch.features.n_fft = 8192;
     let detector = |arch: &Architecture| {
-        let tagger = backbone::load(&arch.backbone.name, None, Device::Cpu).unwrap();
-        let prior = Prior::new(tagger, RATE, 1.0, Device::Cpu).unwrap();
         let vs = VarStore::new(Device::Cpu);
+        let tagger = load_tagger(&arch.backbone, &vs).unwrap();
+        let prior = Prior::new(tagger, arch.backbone.input, RATE, 1.0, Device::Cpu).unwrap();
         Detector::new(&vs, arch, prior, RATE, 5)
     };
     let heard = detector(&arch).unwrap();

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 
+use super::blocks::{BatchNorm, BlockPlan, Blocks, Conv, Network, Pool, Thaw};
 use super::checkpoint::Checkpoint;
 use super::error::Error;
 use super::tagger::{Activation, Head, Tagger, Tap};
@@ -25,8 +26,7 @@ const LOG_SCALE: f64 = 9.457_798_957_824_707;
 const BLOCK: i64 = 100;
 const BLOCK_HOP: i64 = 50;
 const CHANNELS: [i64; 5] = [1, 64, 128, 256, 512];
-/// Spectrogram frames that one frame of the last block stands for: three poolings by two.
-const POOLED: i64 = 8;
+const NAMES: [&str; 4] = ["conv_block1", "conv_block2", "conv_block3", "conv_block4"];
 const BATCH_NORM_EPSILON: f64 = 1e-5;
 /// The libraries it was trained on, with their numbers of classes; index is the head's in the checkpoint.
 const HEADS: [(&str, i64); 9] = [
@@ -48,36 +48,33 @@ pub struct Aisfx {
     sha256: String,
     stft: Stft,
     mel: Tensor,
-    blocks: Vec<[Affine; 2]>,
+    blocks: Blocks,
     /// One a head of [`HEADS`].
-    heads: Vec<[Affine; 3]>,
+    heads: Vec<[Linear; 3]>,
 }
 
-/// A convolution (with its batch norm folded in) or a linear layer.
+/// A linear layer.
 #[derive(Debug)]
-struct Affine {
+struct Linear {
     weight: Tensor,
     bias: Tensor,
 }
 
 impl Aisfx {
-    /// Reads the authors' checkpoint, or the same tensors in any other layout, onto `device`.
-    pub fn load(path: &Path, device: Device) -> Result<Self, Error> {
+    /// Reads the authors' checkpoint, or the same tensors in any other layout, onto `device`; blocks that `thaw` names
+    /// become variables.
+    pub fn load(path: &Path, device: Device, thaw: Option<&Thaw>) -> Result<Self, Error> {
         let checkpoint = Checkpoint::read(path)?;
         let sha256 = sha256(path)?;
         let mut weights = Weights::new(checkpoint.tensors, device);
-        let blocks = CHANNELS.windows(2).zip(1..).map(|(io, block)| {
-            let mut conv = |layer, input| convolution(&mut weights, block, layer, input, io[1]);
-            [conv(1, io[0]), conv(2, io[1])]
-        });
-        let blocks = blocks.collect();
+        let blocks = Blocks::load(network(), &mut weights, thaw)?;
         let heads = HEADS.iter().zip(0..).map(|((_, classes), head)| {
             let [a, b, c] = HEAD_WIDTHS;
             let mut layer = |index, input, output| {
                 let name = format!("fc.{head}.{index}");
                 let weight = weights.take(&format!("{name}.weight"), &[output, input]);
                 let bias = weights.take(&format!("{name}.bias"), &[output]);
-                Affine { weight: weights.place(&weight), bias: weights.place(&bias) }
+                Linear { weight: weights.place(&weight), bias: weights.place(&bias) }
             };
             [layer(0, a, b), layer(2, b, c), layer(4, c, *classes)]
         });
@@ -124,36 +121,11 @@ impl Aisfx {
 
     /// Spectrogram `[B, T, 96]` to the output of every block, after pooling: `[B, C, T / n, F]`.
     pub fn block_outputs(&self, spectrogram: &Tensor) -> Vec<Tensor> {
-        let mut outputs: Vec<Tensor> = Vec::with_capacity(self.blocks.len());
-        for (index, _) in self.blocks.iter().enumerate() {
-            let input = outputs.last().map_or_else(|| spectrogram.unsqueeze(1), Tensor::shallow_clone);
-            outputs.push(self.block(index, &input));
-        }
-        outputs
+        self.blocks.outputs(&spectrogram.unsqueeze(1))
     }
 
-    fn block(&self, index: usize, input: &Tensor) -> Tensor {
-        let mut x = input.shallow_clone();
-        for layer in &self.blocks[index] {
-            x = x.conv2d(&layer.weight, Some(&layer.bias), 1, 1, 1, 1).relu_();
-        }
-        match index + 1 < self.blocks.len() {
-            true => x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false),
-            false => x,
-        }
-    }
-
-    /// Spectrogram `[B, T, 96]` to the last block averaged over frequency: `[B, 512, T / 8]`.
-    fn features(&self, spectrogram: &Tensor) -> Tensor {
-        let mut x = spectrogram.unsqueeze(1);
-        for index in 0..self.blocks.len() {
-            x = self.block(index, &x);
-        }
-        x.mean_dim([-1].as_slice(), false, Kind::Float)
-    }
-
-    /// The authors' blocks of a waveform `[B, S]`, its peak normalised: `[B, blocks, 100, 96]`.
-    pub fn blocks(&self, waveform: &Tensor) -> Result<Tensor, Error> {
+    /// The authors' patches of a waveform `[B, S]`, its peak normalised: `[B, patches, 100, 96]`.
+    pub fn patches(&self, waveform: &Tensor) -> Result<Tensor, Error> {
         let got = waveform.size();
         if got.len() != 2 || got[1] < 1 {
             return Err(Error::Shape { got });
@@ -188,26 +160,24 @@ impl Tagger for Aisfx {
         &self.sha256
     }
 
-    fn sequence_tap(&self) -> Tap {
-        let frame_s = HOP as f64 / f64::from(SAMPLE_RATE);
-        // Spectrogram frame t is centred on t hops; a pooled frame stands for eight of them.
-        let first_s = (POOLED - 1) as f64 / 2.0 * frame_s;
-        Tap { name: "conv_block4", channels: CHANNELS[4], hop_s: POOLED as f64 * frame_s, first_s }
+    fn blocks(&self) -> &Blocks {
+        &self.blocks
     }
 
-    fn shortest_sequence(&self) -> i64 {
-        (POOLED - 1) * HOP
+    fn picture(&self, waveform: &Tensor) -> Tensor {
+        self.spectrogram(waveform).unsqueeze(1)
     }
 
-    fn sequence(&self, waveform: &Tensor) -> Tensor {
-        tch::no_grad(|| self.features(&self.spectrogram(waveform)))
+    fn shortest(&self) -> i64 {
+        (self.blocks.last().stride - 1) * HOP
     }
 
     fn embed(&self, waveform: &Tensor) -> Result<Tensor, Error> {
-        let blocks = self.blocks(waveform)?;
-        let count = blocks.size()[1];
-        let pooled = |block| {
-            let (strongest, _) = self.features(&blocks.select(1, block)).max_dim(2, false);
+        let patches = self.patches(waveform)?;
+        let count = patches.size()[1];
+        let pooled = |patch| {
+            let (strongest, _) =
+                self.blocks.sequence(&patches.select(1, patch).unsqueeze(1)).max_dim(2, false);
             strongest
         };
         let embeddings: Vec<Tensor> = tch::no_grad(|| (0..count).map(pooled).collect());
@@ -216,25 +186,30 @@ impl Tagger for Aisfx {
 
     fn logits(&self, waveform: &Tensor) -> Result<Vec<(Head, Tensor)>, Error> {
         let embedding = self.embed(waveform)?;
-        let logits = |[a, b, c]: &[Affine; 3]| {
-            let apply = |layer: &Affine, x: &Tensor| x.linear(&layer.weight, Some(&layer.bias));
+        let logits = |[a, b, c]: &[Linear; 3]| {
+            let apply = |layer: &Linear, x: &Tensor| x.linear(&layer.weight, Some(&layer.bias));
             apply(c, &apply(b, &apply(a, &embedding).relu()).relu())
         };
         Ok(self.heads().into_iter().zip(self.heads.iter().map(logits)).collect())
     }
 }
 
-/// A convolution with its batch norm (inference statistics) folded in, computed in float64.
-fn convolution(weights: &mut Weights, block: i64, layer: i64, input: i64, output: i64) -> Affine {
-    let prefix = format!("embedding_net.conv_block{block}");
-    let weight = weights.take(&format!("{prefix}.conv{layer}.weight"), &[output, input, 3, 3]);
-    let mut norm =
-        |part: &str| weights.take(&format!("{prefix}.bn{layer}.{part}"), &[output]).to_kind(Kind::Double);
-    let (scale, shift) = (norm("weight"), norm("bias"));
-    let (mean, variance) = (norm("running_mean"), norm("running_var"));
-    weights.ignore(&format!("{prefix}.bn{layer}.num_batches_tracked"));
-    let gain = scale / (variance + BATCH_NORM_EPSILON).sqrt();
-    let bias = shift - mean * &gain;
-    let weight = weight.to_kind(Kind::Double) * gain.view([-1, 1, 1, 1]);
-    Affine { weight: weights.place(&weight), bias: weights.place(&bias) }
+/// The network as data.
+pub fn network() -> Network {
+    let frame_s = HOP as f64 / f64::from(SAMPLE_RATE);
+    // Spectrogram frame t is centred on t hops.
+    let picture = Tap { name: "log_mel", channels: 1, bands: BANDS, hop_s: frame_s, first_s: 0.0, stride: 1 };
+    let block = |(index, io): (usize, &[i64])| {
+        let prefix = format!("embedding_net.conv_block{}", index + 1);
+        let conv = |layer: i64, input| {
+            let norm = BatchNorm { name: format!("{prefix}.bn{layer}"), epsilon: BATCH_NORM_EPSILON };
+            Conv::plain(format!("{prefix}.conv{layer}"), Some(norm), [io[1], input, 3, 3])
+        };
+        let pool = if index + 1 < NAMES.len() { Pool::Max } else { Pool::Keep };
+        BlockPlan { name: NAMES[index], convs: vec![conv(1, io[0]), conv(2, io[1])], pool }
+    };
+    let [a, b, c] = HEAD_WIDTHS;
+    let head = |(_, classes): &(&str, i64)| (a + 1) * b + (b + 1) * c + (c + 1) * classes;
+    let blocks = CHANNELS.windows(2).enumerate().map(block).collect();
+    Network { picture, blocks, other_parameters: HEADS.iter().map(head).sum() }
 }

@@ -40,6 +40,14 @@ pub enum Error {
         /// Every tensor that does not fit.
         problems: Vec<Problem>,
     },
+    /// More blocks are to be frozen than there are.
+    #[error("{frozen} blocks of the backbone are to be frozen, and it has {count}")]
+    Blocks {
+        /// How many were to be frozen.
+        frozen: usize,
+        /// How many there are.
+        count: usize,
+    },
     /// The class names beside the weights are not those of the network.
     #[error("{} names {got} classes, expected {expected}, one a line", path.display())]
     ClassNames {
@@ -77,7 +85,9 @@ impl Error {
     pub fn is_input(&self) -> bool {
         match self {
             Self::Unknown { .. } | Self::Missing { .. } => true,
-            Self::Checkpoint(_) | Self::Mismatch { .. } | Self::ClassNames { .. } => true,
+            Self::Checkpoint(_) | Self::Mismatch { .. } | Self::ClassNames { .. } | Self::Blocks { .. } => {
+                true
+            }
             Self::Torch(_) | Self::Shape { .. } | Self::File(_) | Self::Cache { .. } => false,
         }
     }

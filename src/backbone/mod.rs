@@ -1,22 +1,24 @@
 //! Pretrained taggers, their checkpoints, the cache of what they compute.
 //!
-//! A [`Tagger`] is frozen: its weights are read once and never trained. It serves in two ways: as its authors
-//! meant it (`embed`, `logits`), which is compared with their code; and as the semantic prior of a SELD network
-//! (`sequence`), a tensor operation without constants of batch or time that can stand inside a traced network.
+//! A [`Tagger`] serves in two ways: as its authors meant it (`embed`, `logits`), which is compared with their code; and
+//! as the semantic path of a SELD network: a picture of the sound and [blocks](blocks::Blocks), the first of them frozen
+//! and the others trained, tensor operations without constants of batch or time that can stand inside a traced network.
 
 pub mod aisfx;
+pub mod blocks;
 pub mod checkpoint;
 mod error;
 pub mod panns;
-pub mod prior_cache;
+pub mod prefix_cache;
 pub mod registry;
 pub mod resample;
 mod tagger;
 mod weights;
 pub mod yamnet;
 
+pub use blocks::{Blocks, Thaw};
 pub use error::Error;
-pub use prior_cache::{PriorCache, PriorKey};
+pub use prefix_cache::{PrefixCache, PrefixKey};
 pub use registry::load;
 pub use resample::Resampler;
 pub use tagger::{Activation, Head, Tagger, Tap};

@@ -7,10 +7,10 @@ use tch::Device;
 use super::aisfx::Aisfx;
 use super::panns::{self, Panns};
 use super::yamnet::Yamnet;
-use super::{Error, Tagger};
+use super::{Error, Tagger, Thaw};
 
 /// Reads the weights of one kind of tagger.
-type Load = fn(&Path, Device) -> Result<Box<dyn Tagger>, Error>;
+type Load = fn(&Path, Device, Option<&Thaw>) -> Result<Box<dyn Tagger>, Error>;
 
 /// A tagger that can be loaded.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +38,7 @@ const ENTRIES: [Entry; 7] = [
         file: "aisfx.pth",
         sha256: Some("499ea75909c932a2f94c35fa722fa4fabc5bcb7e84917209cc5f7402627b7eb5"),
         obtain: "run `make setup`",
-        load: |path, device| Ok(Box::new(Aisfx::load(path, device)?)),
+        load: |path, device, thaw| Ok(Box::new(Aisfx::load(path, device, thaw)?)),
     },
     Entry {
         name: "yamnet",
@@ -47,7 +47,7 @@ const ENTRIES: [Entry; 7] = [
         file: "yamnet.safetensors",
         sha256: Some("d4bac0515cf247c1cb39f0878de3bb476e2962ab02c6798810ef0d99858d1605"),
         obtain: "store its weights there in one of the layouts that the README names",
-        load: |path, device| Ok(Box::new(Yamnet::load(path, device)?)),
+        load: |path, device, thaw| Ok(Box::new(Yamnet::load(path, device, thaw)?)),
     },
     Entry {
         name: "cnn6",
@@ -56,7 +56,7 @@ const ENTRIES: [Entry; 7] = [
         file: "cnn6.pth",
         sha256: None,
         obtain: "store https://zenodo.org/record/3987831/files/Cnn6_mAP%3D0.343.pth there",
-        load: |path, device| Ok(Box::new(Panns::load(&panns::CNN6, path, device)?)),
+        load: |path, device, thaw| Ok(Box::new(Panns::load(&panns::CNN6, path, device, thaw)?)),
     },
     Entry {
         name: "cnn10",
@@ -65,7 +65,7 @@ const ENTRIES: [Entry; 7] = [
         file: "cnn10.pth",
         sha256: None,
         obtain: "store https://zenodo.org/record/3987831/files/Cnn10_mAP%3D0.380.pth there",
-        load: |path, device| Ok(Box::new(Panns::load(&panns::CNN10, path, device)?)),
+        load: |path, device, thaw| Ok(Box::new(Panns::load(&panns::CNN10, path, device, thaw)?)),
     },
     Entry {
         name: "cnn14",
@@ -74,7 +74,7 @@ const ENTRIES: [Entry; 7] = [
         file: "cnn14.pth",
         sha256: Some("0dc499e40e9761ef5ea061ffc77697697f277f6a960894903df3ada000e34b31"),
         obtain: "store https://zenodo.org/record/3987831/files/Cnn14_mAP%3D0.431.pth there",
-        load: |path, device| Ok(Box::new(Panns::load(&panns::CNN14, path, device)?)),
+        load: |path, device, thaw| Ok(Box::new(Panns::load(&panns::CNN14, path, device, thaw)?)),
     },
     Entry {
         name: "mobilenetv1",
@@ -83,7 +83,7 @@ const ENTRIES: [Entry; 7] = [
         file: "mobilenetv1.pth",
         sha256: None,
         obtain: "store https://zenodo.org/record/3987831/files/MobileNetV1_mAP%3D0.389.pth there",
-        load: |path, device| Ok(Box::new(Panns::load(&panns::MOBILENETV1, path, device)?)),
+        load: |path, device, thaw| Ok(Box::new(Panns::load(&panns::MOBILENETV1, path, device, thaw)?)),
     },
     Entry {
         name: "epanns",
@@ -92,7 +92,7 @@ const ENTRIES: [Entry; 7] = [
         file: "epanns.pth",
         sha256: None,
         obtain: "store https://zenodo.org/records/7939403/files/checkpoint_closeto_.44.pt there",
-        load: |path, device| Ok(Box::new(Panns::load(&panns::EPANNS, path, device)?)),
+        load: |path, device, thaw| Ok(Box::new(Panns::load(&panns::EPANNS, path, device, thaw)?)),
     },
 ];
 
@@ -102,8 +102,13 @@ pub fn entries() -> &'static [Entry] {
 }
 
 /// Reads the tagger called `name` onto `device`: from `weights`, or from its place in the cache
-/// ([`default_weights`]).
-pub fn load(name: &str, weights: Option<&Path>, device: Device) -> Result<Box<dyn Tagger>, Error> {
+/// ([`default_weights`]). Blocks that `thaw` names become variables; without it all are frozen.
+pub fn load(
+    name: &str,
+    weights: Option<&Path>,
+    device: Device,
+    thaw: Option<&Thaw>,
+) -> Result<Box<dyn Tagger>, Error> {
     let entry = find(name)?;
     let path = match weights {
         Some(path) => path.to_owned(),
@@ -112,7 +117,7 @@ pub fn load(name: &str, weights: Option<&Path>, device: Device) -> Result<Box<dy
     if !path.exists() {
         return Err(Error::Missing { name: entry.name, path, obtain: entry.obtain });
     }
-    (entry.load)(&path, device)
+    (entry.load)(&path, device, thaw)
 }
 
 /// Where the weights of a tagger lie by default: `backbones/` in the [cache folder](crate::cache::cache_folder).
@@ -132,19 +137,21 @@ mod tests {
 
     #[test]
     fn unknown_names_and_missing_files_say_what_to_do() {
-        let unknown = load("aisfy", None, Device::Cpu).unwrap_err().to_string();
+        let unknown = load("aisfy", None, Device::Cpu, None).unwrap_err().to_string();
         assert!(unknown.contains("'aisfy'") && unknown.contains("aisfx"), "{unknown}");
-        let missing = load("aisfx", Some(Path::new("/nowhere/a.pth")), Device::Cpu).unwrap_err().to_string();
+        let missing =
+            load("aisfx", Some(Path::new("/nowhere/a.pth")), Device::Cpu, None).unwrap_err().to_string();
         assert!(missing.contains("/nowhere/a.pth") && missing.contains("--weights"), "{missing}");
         assert!(missing.contains("make setup"), "{missing}");
-        let missing = load("cnn14", Some(Path::new("/nowhere/a.pth")), Device::Cpu).unwrap_err().to_string();
+        let missing =
+            load("cnn14", Some(Path::new("/nowhere/a.pth")), Device::Cpu, None).unwrap_err().to_string();
         assert!(missing.contains("https://") && !missing.contains("make setup"), "{missing}");
     }
 
     #[test]
     fn a_file_of_other_tensors_is_compared_by_name_and_shape() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/checkpoints");
-        let error = load("aisfx", Some(&folder.join("tiny_zip.pth")), Device::Cpu).unwrap_err();
+        let error = load("aisfx", Some(&folder.join("tiny_zip.pth")), Device::Cpu, None).unwrap_err();
         let Error::Mismatch { problems, .. } = error else { panic!("{error}") };
         let words: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert!(

@@ -3,18 +3,23 @@
 use tch::Tensor;
 
 use super::Error;
+use super::blocks::Blocks;
 
-/// An intermediate output of a tagger, as a sequence in time.
+/// An intermediate output of a tagger: `[B, channels, frames, bands]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tap {
-    /// Name of the layer.
+    /// Name of the block.
     pub name: &'static str,
-    /// Features per frame.
+    /// Features of a frame and band.
     pub channels: i64,
+    /// Bands of a frame.
+    pub bands: i64,
     /// Distance of frames in seconds.
     pub hop_s: f64,
     /// Time of the centre of frame 0 in seconds.
     pub first_s: f64,
+    /// Frames of the front-end's picture from frame to frame.
+    pub stride: i64,
 }
 
 /// How the logits of a head become probabilities.
@@ -47,9 +52,9 @@ impl Activation {
     }
 }
 
-/// A frozen pretrained audio tagger.
+/// A pretrained audio tagger: a front-end that makes a picture of the sound, blocks of convolutions, and heads.
 pub trait Tagger: std::fmt::Debug + Send {
-    /// Name in the registry.
+    /// Name of the network.
     fn name(&self) -> &'static str;
 
     /// Sample rate of the waveforms it takes, in Hz.
@@ -61,22 +66,28 @@ pub trait Tagger: std::fmt::Debug + Send {
     /// Digest of the file of weights, in hexadecimal; for cache keys.
     fn weights_sha256(&self) -> &str;
 
-    /// The layer that serves as semantic prior.
-    fn sequence_tap(&self) -> Tap;
+    /// Its blocks, with their taps.
+    fn blocks(&self) -> &Blocks;
 
-    /// Shortest waveform that gives [`Tagger::sequence`] one frame, in samples at the tagger's rate.
-    fn shortest_sequence(&self) -> i64;
-
-    /// The semantic prior: waveform `[B, S]` float32 at the tagger's rate to `[B, channels, T]`.
+    /// Waveform `[B, S]` float32 at the tagger's rate to the picture that the first block is given, `[B, 1, T, F]`.
     ///
-    /// Computed on the whole input in one go, not in the blocks of the authors' code, and at the level given:
-    /// nothing is normalised, so that the prior of a time does not depend on what comes later. Survives tracing
-    /// with other batches and lengths.
-    fn sequence(&self, waveform: &Tensor) -> Tensor;
+    /// Of the whole input in one go, not of the patches of the authors' code, and at the level given: nothing is
+    /// normalised, so that what is heard at a time does not depend on what comes later. Survives tracing with other
+    /// batches and lengths. A waveform with all signs changed gives the same picture.
+    fn picture(&self, waveform: &Tensor) -> Tensor;
 
-    /// The authors' embedding: waveform `[B, S]` to `[B, blocks, features]`, with their normalisation and blocks.
+    /// Shortest waveform whose picture gives every block a frame, in samples at the tagger's rate.
+    fn shortest(&self) -> i64;
+
+    /// The semantic prior: waveform `[B, S]` float32 at the tagger's rate to the last block averaged over bands,
+    /// `[B, channels, T]`.
+    fn sequence(&self, waveform: &Tensor) -> Tensor {
+        self.blocks().sequence(&self.picture(waveform))
+    }
+
+    /// The authors' embedding: waveform `[B, S]` to `[B, patches, features]`, with their normalisation and patches.
     fn embed(&self, waveform: &Tensor) -> Result<Tensor, Error>;
 
-    /// The authors' logits, one tensor `[B, blocks, classes]` a head.
+    /// The authors' logits, one tensor `[B, patches, classes]` a head.
     fn logits(&self, waveform: &Tensor) -> Result<Vec<(Head, Tensor)>, Error>;
 }

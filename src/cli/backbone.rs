@@ -166,7 +166,7 @@ fn embed(args: &Embed) -> CommandResult {
 }
 
 fn load(choice: &Choice) -> anyhow::Result<Box<dyn Tagger>> {
-    registry::load(&choice.backbone, choice.weights.as_deref(), Device::Cpu).map_err(error::input)
+    registry::load(&choice.backbone, choice.weights.as_deref(), Device::Cpu, None).map_err(error::input)
 }
 
 /// A recording as the tagger wants it: one channel `[1, S]` at its sample rate.

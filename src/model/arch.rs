@@ -4,14 +4,16 @@
 //! ("encoder.width"). Every field has a default, so that a document names only what it changes; an unknown key
 //! is an error.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::augment::{AugmentConfig, RotationKind};
 use crate::dataset::sampler::Sampling;
 use crate::features::{Descriptor, FeatureConfig};
 use crate::seld::event::FRAMES_PER_SECOND;
+
+mod backbone;
+
+pub use backbone::{BackboneConfig, Freeze, TaggerInput};
 
 /// A candidate.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -39,16 +41,36 @@ impl Architecture {
     /// Whether training reads descriptors from the cache on disk; on a GPU or not.
     ///
     /// A function of the document and the kind of device alone, because values of 16 bits are others than those computed
-    /// on the spot. The rule that stands for [`DescriptorSource::Auto`] is measured in benches/descriptors.rs: on a CPU
+    /// on the spot. The rule that stands for [`Source::Auto`] is measured in benches/descriptors.rs: on a CPU
     /// reading wins whenever it is allowed; a GPU computes a batch in less time than copying it there takes, but for the
     /// eigenvector, which is a decomposition for every frame and bin.
     pub fn caches_descriptors(&self, on_gpu: bool) -> bool {
         match self.train.descriptors {
-            DescriptorSource::Computed => false,
-            DescriptorSource::Cached => true,
-            DescriptorSource::Auto if self.why_not_cached().is_some() => false,
-            DescriptorSource::Auto => !on_gpu || self.features.descriptors.contains(&Descriptor::Eigenvector),
+            Source::Computed => false,
+            Source::Cached => true,
+            Source::Auto if self.why_not_cached().is_some() => false,
+            Source::Auto => !on_gpu || self.features.descriptors.contains(&Descriptor::Eigenvector),
         }
+    }
+
+    /// Whether training reads from the cache on disk what the frozen blocks of the tagger make of a recording. A function
+    /// of the document alone: within a chunk they do not know what comes before and after it.
+    pub fn caches_prefix(&self) -> bool {
+        match self.train.prefix {
+            Source::Computed => false,
+            Source::Cached => true,
+            Source::Auto => self.why_prefix_not_cached().is_none(),
+        }
+    }
+
+    /// The setting, with its key, because of which the tagger does not hear a recording as it is.
+    ///
+    /// Rotations of the [swap](RotationKind::Swap) kind exchange channels or beams, and with them what is cached of each; W
+    /// no rotation changes. What is mixed goes through the tagger again, chunk by chunk.
+    pub fn why_prefix_not_cached(&self) -> Option<(&'static str, &'static str)> {
+        let turns =
+            self.train.augment.rotation == RotationKind::Yaw && self.backbone.input != TaggerInput::Omni;
+        turns.then_some(("train.augment.rotation", "it turns what the tagger hears by any angle"))
     }
 
     /// The setting, with its key, because of which descriptors of whole recordings are not those of the chunks that are
@@ -62,24 +84,6 @@ impl Architecture {
             (augment.gain_db > 0.0, "train.augment.gain_db", "it changes the level of the sound"),
         ];
         reasons.into_iter().find(|(applies, ..)| *applies).map(|(_, key, why)| (key, why))
-    }
-}
-
-/// The pretrained tagger of the semantic path.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct BackboneConfig {
-    /// Name in the registry of backbones.
-    pub name: String,
-    /// The user's own checkpoint of that backbone, instead of the one in the cache folder.
-    pub weights: Option<PathBuf>,
-    /// Dropout on the tagger's output, in [0, 1).
-    pub dropout: f64,
-}
-
-impl Default for BackboneConfig {
-    fn default() -> Self {
-        Self { name: "aisfx".into(), weights: None, dropout: 0.2 }
     }
 }
 
@@ -226,16 +230,15 @@ impl Default for LossConfig {
     }
 }
 
-/// Where training and validation take their descriptors from.
+/// Where training and validation take something from that does not change from epoch to epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum DescriptorSource {
-    /// What was measured to be faster on the device: see [`Architecture::caches_descriptors`].
+pub enum Source {
+    /// What is better where it is allowed: see [`Architecture::caches_descriptors`] and [`Architecture::caches_prefix`].
     Auto,
     /// Computed on the device from the sound of every batch.
     Computed,
-    /// Computed once from whole recordings, kept on disk at 16 bits, and read. Only when nothing varies the sound and
-    /// no descriptor is learned.
+    /// Computed once from whole recordings, kept on disk, and read.
     Cached,
 }
 
@@ -266,8 +269,10 @@ pub struct TrainConfig {
     pub chunk_overlap: f64,
     /// How chunks are varied.
     pub augment: AugmentConfig,
-    /// Where descriptors come from.
-    pub descriptors: DescriptorSource,
+    /// Where descriptors come from. They are kept at 16 bits; only when nothing varies the sound and none is learned.
+    pub descriptors: Source,
+    /// Where comes from what the frozen blocks of the tagger make of the sound.
+    pub prefix: Source,
     /// Stop after this many epochs without a better validation SELD score; 0 never stops.
     pub patience: u32,
 }
@@ -286,7 +291,8 @@ impl Default for TrainConfig {
             sampling: Sampling::Uniform,
             chunk_overlap: 0.0,
             augment: AugmentConfig::default(),
-            descriptors: DescriptorSource::Auto,
+            descriptors: Source::Auto,
+            prefix: Source::Auto,
             patience: 0,
         }
     }

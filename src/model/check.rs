@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::arch::{Architecture, DescriptorSource, TemporalKind};
+use super::arch::{Architecture, Source, TemporalKind};
 use crate::backbone;
 use crate::features::Descriptor;
 
@@ -104,6 +104,7 @@ impl Architecture {
             check.add("backbone.name", message);
         }
         check.share("backbone.dropout", self.backbone.dropout);
+        check.number("backbone.learning_rate", self.backbone.learning_rate, f64::MIN_POSITIVE, 10.0);
         check.int("encoder.stages", self.encoder.stages, 1, 6);
         check.int("encoder.blocks", self.encoder.blocks, 1, 16);
         check.int("encoder.width", self.encoder.width, 1, 2048);
@@ -152,9 +153,13 @@ impl Architecture {
             let message = "moves bands, and those of gcc_phat in features.descriptors are lags: set it to 0";
             check.pair("train.augment.band_shift", "features.descriptors", message.into());
         }
-        if let (DescriptorSource::Cached, Some((key, why))) = (train.descriptors, self.why_not_cached()) {
+        if let (Source::Cached, Some((key, why))) = (train.descriptors, self.why_not_cached()) {
             let message = format!("is \"cached\", which cannot be with this {key}: {why}");
             check.pair("train.descriptors", key, message);
+        }
+        if let (Source::Cached, Some((key, why))) = (train.prefix, self.why_prefix_not_cached()) {
+            let message = format!("is \"cached\", which cannot be with this {key}: {why}");
+            check.pair("train.prefix", key, message);
         }
     }
 }

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 
 use super::align;
 use super::arch::Architecture;
-use super::network::{Interface, Network};
+use super::network::{self, Interface, Network};
 use super::prior::Prior;
 use crate::features::{FeatureConfig, FrontEnd};
 use crate::seld::event::FRAMES_PER_SECOND;
@@ -60,7 +60,8 @@ pub struct Detector {
 }
 
 impl Detector {
-    /// Builds the network's variables in `vs`, on its device.
+    /// Builds the network's variables in `vs`, on its device. Those of a tagger that is trained are made by
+    /// [`load_tagger`](super::prior::load_tagger).
     pub fn new(
         vs: &VarStore,
         arch: &Architecture,
@@ -96,7 +97,7 @@ impl Detector {
         &self.front_end
     }
 
-    /// The frozen tagger.
+    /// The tagger.
     pub fn prior(&self) -> &Prior {
         &self.prior
     }
@@ -104,6 +105,11 @@ impl Detector {
     /// The trainable network.
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// Multiply-adds per second of sound: of the network, and of the tagger's blocks.
+    pub fn macs_per_second(&self, arch: &Architecture) -> u64 {
+        network::macs_per_second(arch, self.interface) + self.prior.macs_per_second() as u64
     }
 
     /// Fewest label frames that it can be given.
@@ -124,8 +130,8 @@ impl Detector {
     /// From `[B, 4, S]` to tracks, everything computed on the spot. Traceable with any batch and length.
     pub fn forward(&self, waveform: &Tensor) -> Detection {
         let descriptors = self.front_end.forward(waveform);
-        let sequence = self.prior.forward(&waveform.select(1, 0));
-        let tap = self.prior.tagger().sequence_tap();
+        let sequence = self.prior.forward(waveform);
+        let tap = self.prior.sequence_tap();
         // One value per label frame, made by the pooling that the encoder does, carries the length.
         let per_label = self.interface.frames_per_label;
         let frames = descriptors.select(1, 0).slice(2, None, 1, 1).max_pool2d(
@@ -140,11 +146,19 @@ impl Detector {
         self.detect(&descriptors, &prior)
     }
 
-    /// The tagger's output for W alone, `[B, S]`, at the rate of `frames` label frames: `[B, T, P]`.
-    pub fn prior_of(&self, omni: &Tensor, frames: i64) -> Tensor {
-        let tap = self.prior.tagger().sequence_tap();
-        let times = align::frame_centres(0, frames).to(omni.device());
-        align::interpolate(&self.prior.forward(omni), tap.first_s, tap.hop_s, &times)
+    /// The tagger's output at the rate of `frames` label frames, `[B, T, P]`, from what its frozen blocks gave,
+    /// `[B, N, C, T', F]`, whose frame 0 is centred so many seconds after each chunk's beginning. `train`: as for
+    /// [`Prior::suffix`].
+    pub fn prior_of(&self, prefix: &Tensor, first_s: &[f64], frames: i64, train: bool) -> Tensor {
+        let sequence = self.prior.suffix(prefix, train);
+        let tap = self.prior.sequence_tap();
+        let delay_s = tap.first_s - self.prior.prefix_tap().first_s;
+        let times = align::frame_centres(0, frames).to(sequence.device());
+        let of = |(row, first_s): (i64, &f64)| {
+            align::interpolate(&sequence.narrow(0, row, 1), first_s + delay_s, tap.hop_s, &times)
+        };
+        let rows: Vec<Tensor> = (0..).zip(first_s).map(of).collect();
+        Tensor::cat(&rows, 0)
     }
 
     /// From descriptors and the tagger's output at label-frame rate to tracks.

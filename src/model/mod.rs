@@ -17,6 +17,7 @@ pub mod network;
 pub mod predict;
 pub mod prior;
 pub mod saved;
+pub mod signals;
 mod temporal;
 mod tracks;
 pub mod weights;

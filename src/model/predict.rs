@@ -23,8 +23,8 @@ pub fn predict(
     let samples = (waveform.len() / 4) as i64;
     let frame_samples = i64::from(detector.sample_rate()) / FRAMES_PER_SECOND as i64;
     let frames = (samples + frame_samples - 1) / frame_samples;
-    let tap = detector.prior().tagger().sequence_tap();
-    let sequence = detector.prior().whole_recording(&waveform[..samples as usize], device).unsqueeze(0);
+    let tap = detector.prior().sequence_tap();
+    let sequence = detector.prior().whole_recording(waveform, device).unsqueeze(0);
     let audio = Tensor::from_slice(waveform).view([4, samples]);
     // Silence follows what is too short.
     let total = frames.max(detector.shortest());

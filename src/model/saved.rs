@@ -10,7 +10,7 @@ use tch::{Device, Tensor};
 use super::arch::Architecture;
 use super::decode::Decoding;
 use super::detector::{self, Detector};
-use super::prior::Prior;
+use super::prior::{Prior, load_tagger};
 use super::weights;
 use crate::backbone;
 use crate::fs::{self, FileError};
@@ -155,19 +155,18 @@ impl SavedModel {
     ///
     /// The returned store owns the variables; it is frozen.
     pub fn detector(&self, device: Device) -> Result<(VarStore, Detector), Error> {
-        let name = &self.architecture.backbone.name;
-        let weights = self.architecture.backbone.weights.as_deref();
-        let tagger = backbone::load(name, weights, device)?;
+        let config = &self.architecture.backbone;
+        let mut vs = VarStore::new(device);
+        let tagger = load_tagger(config, &vs)?;
         if tagger.weights_sha256() != self.origin.backbone_sha256 {
             return Err(Error::OtherBackbone {
-                name: name.clone(),
+                name: config.name.clone(),
                 found: tagger.weights_sha256().to_owned(),
                 expected: self.origin.backbone_sha256.clone(),
             });
         }
         let rate = self.origin.sample_rate;
-        let prior = Prior::new(tagger, rate, self.origin.prior_gain, device)?;
-        let mut vs = VarStore::new(device);
+        let prior = Prior::new(tagger, config.input, rate, self.origin.prior_gain, device)?;
         let detector = Detector::new(&vs, &self.architecture, prior, rate, self.classes.len())?;
         detector::load_variables(&mut vs, &self.variables)
             .map_err(|source| Error::Mismatch { path: PathBuf::from(WEIGHTS), source })?;

@@ -15,6 +15,8 @@ struct Slot {
     mean: Tensor,
     variance: Tensor,
     decay: f64,
+    /// Factor on the learning rate.
+    rate: f64,
 }
 
 /// The optimizer.
@@ -34,9 +36,17 @@ impl AdamW {
             let zeros = || parameter.zeros_like().set_requires_grad(false);
             let decays = parameter.dim() >= 2 && !name.ends_with("mixing") && !name.ends_with("bias");
             let decay = if decays { weight_decay } else { 0.0 };
-            Slot { name, mean: zeros(), variance: zeros(), decay, parameter }
+            Slot { name, mean: zeros(), variance: zeros(), decay, rate: 1.0, parameter }
         };
         Self { slots: parameters.into_iter().map(slot).collect(), steps: 0 }
+    }
+
+    /// With another learning rate for the parameters whose names begin with `prefix` and a dot: the factor on that of the
+    /// others.
+    pub(super) fn with_rate(mut self, prefix: &str, factor: f64) -> Self {
+        let belongs = |name: &str| name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.'));
+        self.slots.iter_mut().filter(|slot| belongs(&slot.name)).for_each(|slot| slot.rate = factor);
+        self
     }
 
     /// Forgets the gradients of the last step.
@@ -67,7 +77,8 @@ impl AdamW {
         self.steps += 1;
         let correct1 = 1.0 - BETA1.powi(self.steps as i32);
         let correct2 = 1.0 - BETA2.powi(self.steps as i32);
-        for Slot { parameter, mean, variance, decay, .. } in &mut self.slots {
+        for Slot { parameter, mean, variance, decay, rate, .. } in &mut self.slots {
+            let learning_rate = learning_rate * *rate;
             let gradient = parameter.grad();
             if !gradient.defined() {
                 continue;

@@ -3,14 +3,13 @@
 use tch::{Device, Tensor};
 
 use super::descriptors::Descriptors;
-use super::{slots, vary};
-use crate::backbone::{PriorCache, Tap};
+use super::prefix::{Prefix, Prefixes};
+use super::{Error, slots, vary};
 use crate::dataset::augment::{Rotation, Variation, Variations};
 use crate::dataset::sampler::{ChunkSampler, Place};
 use crate::dataset::{self, Recording};
 use crate::features::FrontEnd;
 use crate::loss::Target;
-use crate::model::align;
 use crate::model::arch::TrainConfig;
 use crate::rng;
 use crate::seld::doa::Direction;
@@ -34,15 +33,13 @@ pub(super) struct Shape {
     pub(super) tracks: usize,
     /// Classes.
     pub(super) classes: usize,
-    /// The tagger's frame grid.
-    pub(super) tap: Tap,
     /// Where batches go.
     pub(super) device: Device,
 }
 
 struct Source<'a> {
     recording: &'a Recording,
-    /// Position in the cache of the tagger's output.
+    /// Position in the caches.
     cached: usize,
     /// By frame.
     events: Vec<FrameEvent>,
@@ -57,26 +54,21 @@ pub(super) struct Chunk {
     partner: Option<(Place, Rotation)>,
 }
 
-/// What the spatial path hears of some chunks.
-pub(super) enum Heard {
-    /// Waveforms `[B, 4, S]`.
-    Sound(Tensor),
-    /// Descriptors `[B, C, T, F]`, not normalised.
-    Described(Tensor),
-}
-
 /// Tensors of some chunks.
 pub(super) struct Batch {
-    pub(super) heard: Heard,
-    /// The tagger's cached output `[B, T, P]` at label-frame rate.
-    pub(super) prior: Tensor,
-    /// Rows whose sound is a mixture, so that `prior` is not what the tagger would say.
+    /// Waveforms `[B, 4, S]`, where anything is computed from them.
+    pub(super) sound: Option<Tensor>,
+    /// Cached descriptors `[B, C, T, F]`, not normalised.
+    described: Option<Tensor>,
+    /// What is cached of the tagger.
+    pub(super) prefix: Option<Prefix>,
+    /// Rows whose sound is a mixture, so that `prefix` is not what the tagger would say.
     pub(super) mixed: Vec<i64>,
     pub(super) target: Target,
 }
 
 impl<'a> Side<'a> {
-    /// `recordings`: each with its position in the cache of the tagger's output.
+    /// `recordings`: each with its position in the caches.
     ///
     /// # Errors
     /// Labels cannot be read any more.
@@ -148,6 +140,11 @@ impl<'a> Side<'a> {
         (0..kept).map(|index| chunks[index * all / kept]).collect()
     }
 
+    /// Label frames in a chunk.
+    pub(super) fn chunk_frames(&self) -> i64 {
+        self.shape.frames.into()
+    }
+
     /// The recordings, in the order that [`Chunk::source`] counts.
     pub(super) fn recordings(&self) -> impl Iterator<Item = &'a Recording> + '_ {
         self.recordings.iter().map(|source| source.recording)
@@ -157,29 +154,29 @@ impl<'a> Side<'a> {
     pub(super) fn load(
         &self,
         chunks: &[Chunk],
-        prior: &PriorCache,
+        prefixes: &Prefixes,
         descriptors: &Descriptors,
-    ) -> Result<Batch, dataset::Error> {
-        let Shape { frames, tap, device, .. } = self.shape;
-        let heard = match descriptors {
-            Descriptors::Computed => Heard::Sound(self.sound(chunks)?),
+    ) -> Result<Batch, Error> {
+        let Shape { frames, device, .. } = self.shape;
+        let place = |chunk: &Chunk| (self.recordings[chunk.place.recording].cached, chunk.place.first_frame);
+        let described = match descriptors {
+            Descriptors::Computed => None,
             Descriptors::Cached(cached) => {
-                let place =
-                    |chunk: &Chunk| (self.recordings[chunk.place.recording].cached, chunk.place.first_frame);
                 let places: Vec<_> = chunks.iter().map(place).collect();
-                Heard::Described(cached.read(&places, frames, device))
+                Some(cached.read(&places, frames, device))
             }
         };
-        let cached = |chunk: &Chunk| {
-            let times = align::frame_centres(i64::from(chunk.place.first_frame), i64::from(frames));
-            let sequence = prior.get(self.recordings[chunk.place.recording].cached).unsqueeze(0);
-            align::interpolate(&sequence, tap.first_s, tap.hop_s, &times)
+        let turned = |chunk: &Chunk| {
+            let (recording, first_frame) = place(chunk);
+            (recording, first_frame, chunk.variation.rotation)
         };
-        let priors: Vec<Tensor> = chunks.iter().map(cached).collect();
+        let turned: Vec<_> = chunks.iter().map(turned).collect();
+        let needs_sound = described.is_none() || prefixes.needs_sound();
         let mixed = (0i64..).zip(chunks).filter(|(_, chunk)| chunk.partner.is_some()).map(|(row, _)| row);
         Ok(Batch {
-            heard,
-            prior: Tensor::cat(&priors, 0).to(device),
+            sound: if needs_sound { Some(self.sound(chunks)?) } else { None },
+            described,
+            prefix: prefixes.read(&turned, device)?,
             mixed: mixed.collect(),
             target: self.target(chunks),
         })
@@ -285,16 +282,28 @@ impl Chunk {
 
 impl Batch {
     /// Descriptors `[B, C, T, F]`, not normalised.
-    pub(super) fn describe(&self, front_end: &FrontEnd, variations: &[&Variation]) -> Tensor {
-        match &self.heard {
-            Heard::Sound(waveform) => front_end.describe(&vary::level(waveform, variations)),
-            Heard::Described(descriptors) => descriptors.shallow_clone(),
+    ///
+    /// # Errors
+    /// A bug: there is neither sound nor descriptors.
+    pub(super) fn describe(&self, front_end: &FrontEnd, variations: &[&Variation]) -> Result<Tensor, Error> {
+        match (&self.described, &self.sound) {
+            (Some(descriptors), _) => Ok(descriptors.shallow_clone()),
+            (None, Some(sound)) => Ok(front_end.describe(&vary::level(sound, variations))),
+            (None, None) => Err(Error::Bug("a batch has no sound to describe".into())),
         }
     }
 
     /// Descriptors `[B, C, T, F]` as the network gets them.
-    pub(super) fn descriptors(&self, front_end: &FrontEnd, variations: &[&Variation]) -> Tensor {
-        vary::descriptors(front_end.normalise(&self.describe(front_end, variations)), variations)
+    ///
+    /// # Errors
+    /// As for [`Batch::describe`].
+    pub(super) fn descriptors(
+        &self,
+        front_end: &FrontEnd,
+        variations: &[&Variation],
+    ) -> Result<Tensor, Error> {
+        let described = self.describe(front_end, variations)?;
+        Ok(vary::descriptors(front_end.normalise(&described), variations))
     }
 }
 
@@ -325,8 +334,7 @@ mod tests {
     }
 
     fn shape(tracks: usize) -> Shape {
-        let tap = Tap { name: "", channels: 1, first_s: 0.0, hop_s: 0.1 };
-        Shape { samples_per_frame: FRAME, frames: 20, tracks, classes: 2, tap, device: Device::Cpu }
+        Shape { samples_per_frame: FRAME, frames: 20, tracks, classes: 2, device: Device::Cpu }
     }
 
     fn always_mixed() -> TrainConfig {

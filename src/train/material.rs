@@ -1,62 +1,52 @@
-//! What a trial trains on: the recordings on both sides of the validation split and the tagger's output for them.
+//! What a trial trains on: the recordings on both sides of the validation split, and what the caches have of them.
 
 use std::path::Path;
 
 use tch::Device;
+use tch::nn::VarStore;
 
 use super::Error;
 use super::data::{Shape, Side};
 use super::descriptors::{Descriptors, Subject};
+use super::prefix::Prefixes;
 use super::trial::TrialSpec;
-use crate::backbone::{self, PriorCache, PriorKey};
 use crate::dataset::{Dataset, OpenOptions, Recording};
 use crate::fs;
 use crate::model::arch::Architecture;
-use crate::model::prior::{self, Prior};
+use crate::model::prior::{self, Prior, load_tagger};
 use crate::seld::event::FRAMES_PER_SECOND;
 
-/// A dataset with what the frozen tagger makes of its training recordings.
+/// A dataset with what the caches have of its training recordings.
 pub(super) struct Material {
     pub(super) dataset: Dataset,
     pub(super) fingerprint: String,
-    pub(super) cache: PriorCache,
+    pub(super) prefixes: Prefixes,
     pub(super) descriptors: Descriptors,
 }
 
 impl Material {
-    /// Opens the dataset and computes the tagger's output for every training recording, or finds it in the cache.
-    /// The same for descriptors, where they are cached. Also returns the tagger at the level that suits the dataset.
-    pub(super) fn open(spec: &TrialSpec, device: Device) -> Result<(Self, Prior), Error> {
+    /// Opens the dataset and the caches: what the frozen blocks of the tagger make of every training recording, and its
+    /// descriptors, where they are cached. Also returns the tagger at the level that suits the dataset, on the device of
+    /// `vs`, where it has its variables.
+    pub(super) fn open(spec: &TrialSpec, vs: &VarStore) -> Result<(Self, Prior), Error> {
         let dataset =
             OpenOptions { layout: spec.layout, ..OpenOptions::cached(&spec.cache) }.open(&spec.data)?;
         let fingerprint = dataset.fingerprint()?;
         let gain = gain(&dataset, &fingerprint, &spec.cache)?;
         let config = &spec.architecture.backbone;
-        let tagger = backbone::load(&config.name, config.weights.as_deref(), device)?;
-        let key = PriorKey {
-            weights_sha256: tagger.weights_sha256().to_owned(),
-            tagger: tagger.name().to_owned(),
-            tap: tagger.sequence_tap().name.to_owned(),
-            level: gain,
-            data: fingerprint.clone(),
-        };
-        let prior = Prior::new(tagger, dataset.sample_rate, gain, device)?;
+        let tagger = load_tagger(config, vs)?;
+        let prior = Prior::new(tagger, config.input, dataset.sample_rate, gain, vs.device())?;
         let recordings = dataset.training();
-        let names: Vec<String> = recordings.iter().map(|r| r.name.clone()).collect();
-        let compute = |index: usize| -> Result<tch::Tensor, Error> {
-            let omni = recordings[index].read_channel0()?;
-            Ok(prior.whole_recording(&omni, device).to(Device::Cpu))
-        };
-        let cache = PriorCache::open(&spec.cache.join("prior"), &key, &names, &compute)?;
         let subject = Subject {
             recordings: &recordings,
             sample_rate: dataset.sample_rate,
             fingerprint: &fingerprint,
-            device,
+            device: vs.device(),
             threads: spec.threads,
         };
+        let prefixes = Prefixes::open(&spec.cache, &spec.architecture, &prior, subject)?;
         let descriptors = Descriptors::open(&spec.cache, &spec.architecture, subject)?;
-        Ok((Self { dataset, fingerprint, cache, descriptors }, prior))
+        Ok((Self { dataset, fingerprint, prefixes, descriptors }, prior))
     }
 
     /// The two sides of the validation split.
@@ -74,13 +64,12 @@ impl Material {
     }
 
     /// Sizes of this dataset's chunks.
-    pub(super) fn shape(&self, arch: &Architecture, prior: &Prior, device: Device) -> Shape {
+    pub(super) fn shape(&self, arch: &Architecture, device: Device) -> Shape {
         Shape {
             samples_per_frame: self.dataset.sample_rate as usize / FRAMES_PER_SECOND,
             frames: arch.train.chunk_frames(),
             tracks: arch.tracks.count as usize,
             classes: self.dataset.classes.len(),
-            tap: prior.tagger().sequence_tap(),
             device,
         }
     }

@@ -9,6 +9,7 @@ pub mod descriptors;
 pub mod device;
 pub mod evaluate;
 mod material;
+mod prefix;
 mod run;
 mod schedule;
 pub mod score;
@@ -54,14 +55,9 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
-    /// The limit of the cache of descriptors is no number.
-    #[error("{variable} is \"{value}\", expected a number of GB")]
-    CacheLimit {
-        /// The variable of the environment.
-        variable: &'static str,
-        /// What it is set to.
-        value: String,
-    },
+    /// The limit of a cache is no number.
+    #[error(transparent)]
+    CacheLimit(#[from] crate::cache::LimitError),
     /// A mistake of this program.
     #[error("this is a bug, please report it: {0}")]
     Bug(String),
@@ -72,7 +68,7 @@ impl Error {
     pub fn is_input(&self) -> bool {
         match self {
             Self::Dataset(_) | Self::Resample(_) | Self::Detector(_) | Self::Device(_) => true,
-            Self::CacheLimit { .. } => true,
+            Self::CacheLimit(_) => true,
             Self::Backbone(error) => error.is_input(),
             Self::Checkpoint(_) | Self::Model(_) | Self::File(_) | Self::Cache { .. } | Self::Bug(_) => false,
         }

@@ -10,7 +10,7 @@ use super::adamw::AdamW;
 use super::average::WeightAverage;
 use super::calibrate::Calibration;
 use super::checkpoint::{self, Progressed};
-use super::data::{Batch, Chunk, Heard, Side};
+use super::data::{Chunk, Side};
 use super::material::Material;
 use super::score::Scorer;
 use super::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec, ValidationScores};
@@ -20,7 +20,7 @@ use crate::features::Moments;
 use crate::model::arch::Architecture;
 use crate::model::decode::{DEFAULT_MERGE_DEG, DEFAULT_THRESHOLD, Prediction};
 use crate::model::detector::{self, Detector};
-use crate::model::network;
+use crate::model::prior;
 use crate::model::saved::{Origin, SavedModel};
 use crate::seld::metric::Average;
 use crate::{fs, loss, rng};
@@ -39,17 +39,20 @@ pub fn run(spec: &TrialSpec, progress: &mut dyn Progress) -> Result<Outcome, Err
     tch::set_num_threads(spec.threads as i32);
     let device = device::parse(&spec.device)?;
     std::fs::create_dir_all(&spec.folder).map_err(fs::FileError::at("create folder", &spec.folder))?;
-    let (material, prior) = Material::open(spec, device)?;
-    let shape = material.shape(&spec.architecture, &prior, device);
+    let vs = VarStore::new(device);
+    let (material, prior) = Material::open(spec, &vs)?;
+    let shape = material.shape(&spec.architecture, device);
     let (fit, held_out) = material.sides(spec.validation, shape)?;
     // Initial weights come from libtorch's generator.
     tch::manual_seed(rng::derive(spec.seed, &["weights"]) as i64);
-    let vs = VarStore::new(device);
     let detector =
         Detector::new(&vs, &spec.architecture, prior, material.dataset.sample_rate, shape.classes)?;
     let parameters: usize = vs.trainable_variables().iter().map(Tensor::numel).sum();
-    progress.started(parameters as u64, network::macs_per_second(&spec.architecture, detector.interface()));
-    let optimizer = AdamW::new(trainable(&vs), spec.architecture.train.weight_decay);
+    progress.started(parameters as u64, detector.macs_per_second(&spec.architecture));
+    let train = &spec.architecture.train;
+    let rate_of_backbone = spec.architecture.backbone.learning_rate / train.learning_rate;
+    let optimizer =
+        AdamW::new(trainable(&vs), train.weight_decay).with_rate(prior::VARIABLES, rate_of_backbone);
     let mut trainer = Trainer {
         spec,
         arch: &spec.architecture,
@@ -142,9 +145,9 @@ impl Trainer<'_> {
         let front_end = self.detector.front_end();
         let mut moments = Moments::default();
         for group in self.fit.sample(MEASURED_S).chunks(self.arch.train.batch) {
-            let batch = self.fit.load(group, &self.material.cache, &self.material.descriptors)?;
+            let batch = self.fit.load(group, &self.material.prefixes, &self.material.descriptors)?;
             let variations: Vec<_> = group.iter().map(Chunk::variation).collect();
-            moments.add(&batch.describe(front_end, &variations));
+            moments.add(&batch.describe(front_end, &variations)?);
         }
         front_end.set_statistics(&moments);
         Ok(())
@@ -162,12 +165,13 @@ impl Trainer<'_> {
         let variables = self.variables();
         let mut sum = Tensor::zeros([], (tch::Kind::Double, self.device));
         for group in chunks.chunks(train.batch) {
-            let batch = self.fit.load(group, &self.material.cache, &self.material.descriptors)?;
+            let batch = self.fit.load(group, &self.material.prefixes, &self.material.descriptors)?;
             let variations: Vec<_> = group.iter().map(Chunk::variation).collect();
             let front_end = self.detector.front_end();
             let describe = || batch.descriptors(front_end, &variations);
-            let descriptors = if front_end.is_learned() { describe() } else { tch::no_grad(describe) };
-            let prior = tch::no_grad(|| self.prior_of(&batch));
+            let descriptors = if front_end.is_learned() { describe() } else { tch::no_grad(describe) }?;
+            let frames = self.fit.chunk_frames();
+            let prior = self.material.prefixes.prior_of(&self.detector, &batch, frames, true)?;
             let output = self.detector.network().forward(&descriptors, &prior, true);
             let loss = loss::loss(&self.arch.loss, &output, &batch.target);
             self.optimizer.zero_grad();
@@ -181,18 +185,6 @@ impl Trainer<'_> {
             sum += loss.detach() * group.len() as f64;
         }
         Ok(sum.double_value(&[]) / chunks.len().max(1) as f64)
-    }
-
-    /// What the tagger says to the chunks of a batch, `[B, T, P]`: from the cache, but for mixtures, which no cache
-    /// knows.
-    fn prior_of(&self, batch: &Batch) -> Tensor {
-        let waveform = match &batch.heard {
-            Heard::Sound(waveform) if !batch.mixed.is_empty() => waveform,
-            _ => return batch.prior.shallow_clone(),
-        };
-        let rows = Tensor::from_slice(&batch.mixed).to(self.device);
-        let omni = waveform.select(1, 0).index_select(0, &rows);
-        batch.prior.index_copy(0, &rows, &self.detector.prior_of(&omni, batch.prior.size()[1]))
     }
 
     /// Exchanges weights and average in the network.

@@ -33,10 +33,11 @@ pub(super) fn run(
     let mut current: Option<(usize, Prediction)> = None;
     let mut total = 0.0;
     for group in chunks.chunks(batch) {
-        let batch = side.load(group, &material.cache, &material.descriptors)?;
+        let batch = side.load(group, &material.prefixes, &material.descriptors)?;
         let variations: Vec<_> = group.iter().map(Chunk::variation).collect();
-        let descriptors = batch.descriptors(detector.front_end(), &variations);
-        let output = detector.network().forward(&descriptors, &batch.prior, false);
+        let descriptors = batch.descriptors(detector.front_end(), &variations)?;
+        let prior = material.prefixes.prior_of(detector, &batch, side.chunk_frames(), false)?;
+        let output = detector.network().forward(&descriptors, &prior, false);
         total += loss::loss(config, &output, &batch.target).double_value(&[]) * group.len() as f64;
         let [_, _, tracks, classes] = <[i64; 4]>::try_from(output.activity.size())
             .map_err(|size| Error::Bug(format!("activity has shape {size:?}")))?;

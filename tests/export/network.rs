@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use at2seld::export;
 use at2seld::model::arch::{Architecture, FusionPlacement, TemporalKind};
 use at2seld::model::decode::Decoding;
 use at2seld::model::detector::{Detection, Detector};
-use at2seld::model::prior::Prior;
+use at2seld::model::prior::{Prior, load_tagger};
 use at2seld::model::saved::{Origin, SavedModel};
-use at2seld::{backbone, export};
 use tch::nn::VarStore;
 use tch::{CModule, Device, IValue, Kind, Tensor};
 
@@ -32,10 +32,10 @@ pub(crate) fn architecture(placement: &[FusionPlacement], kind: TemporalKind) ->
 /// A network with the weights it begins with, exported to a folder below `folder`.
 fn export_untrained(folder: &Path, architecture: Architecture) -> PathBuf {
     let classes = ["bell", "dog", "speech"].map(String::from).to_vec();
-    let tagger = backbone::load(&architecture.backbone.name, None, Device::Cpu).unwrap();
-    let backbone_sha256 = tagger.weights_sha256().to_owned();
-    let prior = Prior::new(tagger, RATE, 2.0, Device::Cpu).unwrap();
     let vs = VarStore::new(Device::Cpu);
+    let tagger = load_tagger(&architecture.backbone, &vs).unwrap();
+    let backbone_sha256 = tagger.weights_sha256().to_owned();
+    let prior = Prior::new(tagger, architecture.backbone.input, RATE, 2.0, Device::Cpu).unwrap();
     Detector::new(&vs, &architecture, prior, RATE, classes.len()).unwrap();
     let model = SavedModel {
         decoding: Decoding::uniform(&classes, 0.5),

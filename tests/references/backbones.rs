@@ -19,7 +19,7 @@ fn aisfx() -> Option<Aisfx> {
         eprintln!("skipped: no weights at {}; `make setup` puts them there", weights.display());
         return None;
     }
-    Some(Aisfx::load(&weights, Device::Cpu).unwrap())
+    Some(Aisfx::load(&weights, Device::Cpu, None).unwrap())
 }
 
 #[test]
@@ -46,12 +46,12 @@ fn aisfx_sequence_survives_tracing_with_other_batches_and_lengths() {
         tch::CModule::create_by_tracing("Prior", "forward", &[noise(1, 12000)], &mut closure).unwrap();
     let other = noise(2, 20000);
     let (expected, got) = (forward(&other), traced.forward_ts(&[&other]).unwrap());
-    let tap = network.sequence_tap();
+    let tap = network.blocks().last();
     assert_eq!(expected.size()[..2], [2, tap.channels]);
     assert_eq!(expected.size(), got.size());
     assert!((expected - got).abs().max().double_value(&[]) < 1e-5);
     let shortest = |samples| network.sequence(&noise(1, samples)).size()[2];
-    assert_eq!(shortest(network.shortest_sequence()), 1);
+    assert_eq!(shortest(network.shortest()), 1);
 }
 
 fn compare(network: &Aisfx, expected: &Tensors) {
@@ -68,7 +68,7 @@ fn compare(network: &Aisfx, expected: &Tensors) {
     for (head, logits) in network.logits(&waveform).unwrap() {
         expected.assert_close(&format!("logits.{}", head.name), &logits.squeeze_dim(0), LOGITS_TOLERANCE);
     }
-    let first = network.blocks(&waveform).unwrap().select(1, 0);
+    let first = network.patches(&waveform).unwrap().select(1, 0);
     for (output, block) in network.block_outputs(&first).iter().zip(1..) {
         let output = output.squeeze_dim(0);
         let slice = format!("conv_block{block}.slice");

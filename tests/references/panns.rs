@@ -62,7 +62,7 @@ fn a_sequence_survives_tracing_with_other_batches_and_lengths() {
         tch::CModule::create_by_tracing("Prior", "forward", &[noise(1, 16000)], &mut closure).unwrap();
     let other = noise(2, 27000);
     let (expected, got) = (network.sequence(&other), traced.forward_ts(&[&other]).unwrap());
-    let tap = network.sequence_tap();
+    let tap = network.blocks().last();
     assert_eq!(expected.size()[..2], [2, tap.channels]);
     assert_eq!(expected.size(), got.size());
     assert!((expected - got).abs().max().double_value(&[]) < 1e-5);
@@ -73,28 +73,25 @@ fn frames_stand_for_the_middle_of_what_they_see() {
     let network = cnn6();
     let waveform = Tensor::randn([1, 64000], (Kind::Float, Device::Cpu)).set_requires_grad(true);
     let outputs = network.block_outputs(&network.log_mel(&waveform));
-    for ((output, (hop_s, first_s)), name) in
-        outputs.iter().zip(network.block_times_s()).zip(network.variant().blocks)
-    {
+    for (output, tap) in outputs.iter().zip(&network.blocks().taps()[1..]) {
         let frame = output.size()[2] / 2;
         let gradient =
             Tensor::run_backward(&[output.select(2, frame).sum(Kind::Float)], &[&waveform], true, false);
         let seen = gradient[0].flatten(0, -1).nonzero().flatten(0, -1);
         let (first, last) = (seen.int64_value(&[0]), seen.int64_value(&[seen.size()[0] - 1]));
         let middle = (first + last) as f64 / 2.0;
-        let expected = (first_s + frame as f64 * hop_s) * f64::from(network.sample_rate());
+        let expected = (tap.first_s + frame as f64 * tap.hop_s) * f64::from(network.sample_rate());
+        assert_eq!(output.size()[1..], [tap.channels, output.size()[2], tap.bands], "{}", tap.name);
         // The first sample of a window counts nothing.
-        assert!((middle - expected).abs() <= 1.0, "{name}: {middle} {expected}");
+        assert!((middle - expected).abs() <= 1.0, "{}: {middle} {expected}", tap.name);
     }
-    let tap = network.sequence_tap();
-    assert_eq!(network.block_times_s().last(), Some(&(tap.hop_s, tap.first_s)));
 }
 
 #[test]
 fn short_waveforms_are_tagged_and_one_frame_needs_the_shortest() {
     let network = cnn6();
     let noise = |samples| Tensor::randn([1, samples], (Kind::Float, Device::Cpu)) * 0.1;
-    let shortest = network.shortest_sequence();
+    let shortest = network.shortest();
     assert_eq!(network.sequence(&noise(shortest)).size()[2], 1);
     let short = noise(7);
     let continued = short.constant_pad_nd([0, shortest - 7]);
@@ -117,7 +114,7 @@ fn a_checkpoint_may_lack_its_front_end_but_not_have_another() {
     let path = folder.path().join("a.safetensors");
     let mel = Tensor::zeros([257, 64], (Kind::Float, Device::Cpu));
     Tensor::write_safetensors(&[("logmel_extractor.melW", mel)], &path).unwrap();
-    let error = Panns::load(&CNN14, &path, Device::Cpu).unwrap_err().to_string();
+    let error = Panns::load(&CNN14, &path, Device::Cpu, None).unwrap_err().to_string();
     assert!(error.contains("logmel_extractor.melW has shape [257, 64], expected [513, 64]"), "{error}");
 }
 
@@ -154,7 +151,7 @@ fn built(variant: &Variant, model: &Value) -> Panns {
     let tensors = model["tensors"].as_array().unwrap().iter().map(Formula::new);
     let named = tensors.map(|tensor| (tensor.name.clone(), tensor));
     safetensors::serialize_to_file(named, None, &path).unwrap();
-    Panns::load(variant, &path, Device::Cpu).unwrap_or_else(|e| panic!("{e}"))
+    Panns::load(variant, &path, Device::Cpu, None).unwrap_or_else(|e| panic!("{e}"))
 }
 
 fn compare(network: &Panns, name: &str, model: &Value, expected: &Tensors) {

@@ -66,7 +66,7 @@ fn weights() -> Option<PathBuf> {
 }
 
 fn yamnet() -> Option<Yamnet> {
-    weights().map(|path| Yamnet::load(&path, Device::Cpu).unwrap())
+    weights().map(|path| Yamnet::load(&path, Device::Cpu, None).unwrap())
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn weights_with_batch_norms_apart_are_the_same_network() {
     let file = folder.path().join("yamnet.safetensors");
     Tensor::write_safetensors(&apart, &file).unwrap();
     let (folded, apart) =
-        (Yamnet::load(&path, Device::Cpu).unwrap(), Yamnet::load(&file, Device::Cpu).unwrap());
+        (Yamnet::load(&path, Device::Cpu, None).unwrap(), Yamnet::load(&file, Device::Cpu, None).unwrap());
     let waveform = Tensor::randn([2, 20000], (Kind::Float, Device::Cpu)) * 0.1;
     let far = folded.embed(&waveform).unwrap() - apart.embed(&waveform).unwrap();
     assert!(far.abs().max().double_value(&[]) < 1e-4);
@@ -190,7 +190,7 @@ fn mel_bank_is_that_of_the_weights_file() {
         eprintln!("skipped: {} has no constants of the front-end", path.display());
         return;
     };
-    let network = Yamnet::load(&path, Device::Cpu).unwrap();
+    let network = Yamnet::load(&path, Device::Cpu, None).unwrap();
     let waveform = Tensor::randn([1, 4000], (Kind::Double, Device::Cpu));
     let frames = waveform.unfold(1, 400, 160) * window.to_kind(Kind::Double);
     let mel = frames.fft_rfft(512, -1, "backward").abs().matmul(&mel.to_kind(Kind::Double));
@@ -207,7 +207,7 @@ fn yamnet_sequence_survives_tracing_with_other_batches_and_lengths() {
     let mut closure = |inputs: &[Tensor]| vec![forward(&inputs[0])];
     let traced =
         tch::CModule::create_by_tracing("Prior", "forward", &[noise(1, 24000)], &mut closure).unwrap();
-    let tap = network.sequence_tap();
+    let tap = network.blocks().last();
     // Odd numbers of frames at each of the five strides among them.
     for samples in [12000, 30000, 47_777, 63_123, 100_000] {
         let other = noise(2, samples);
@@ -216,7 +216,7 @@ fn yamnet_sequence_survives_tracing_with_other_batches_and_lengths() {
         assert_eq!(expected.size(), got.size());
         assert!((expected - got).abs().max().double_value(&[]) < 1e-5, "{samples}");
     }
-    let shortest = network.shortest_sequence();
+    let shortest = network.shortest();
     let frames = |samples| network.sequence(&noise(1, samples)).size()[2];
     assert_eq!([shortest, shortest + 5119, shortest + 5120].map(frames), [1, 1, 2]);
 }
@@ -235,7 +235,7 @@ fn yamnet_sequence_of_a_patch_is_the_last_layer_of_that_patch() {
 #[test]
 fn yamnet_frames_are_where_their_tap_says() {
     let Some(network) = yamnet() else { return };
-    let tap = network.sequence_tap();
+    let tap = network.blocks().last();
     let quiet = Tensor::randn([1, 16 * 16000], (Kind::Float, Device::Cpu)) * 0.01;
     // A short burst at different places within a frame: what it changes is centred on it, on average.
     let mut errors = Vec::new();

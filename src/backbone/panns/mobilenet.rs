@@ -1,8 +1,8 @@
 //! The blocks of MobileNetV1: depthwise separable convolutions (A. G. Howard et al., arXiv 1704.04861), with pooling
 //! where the original has strides.
 
-use super::conv::{Block, Conv};
-use crate::backbone::weights::Weights;
+use super::variant::norm;
+use crate::backbone::blocks::{BlockPlan, Conv, Pool};
 
 /// Names of the blocks.
 pub(super) const NAMES: [&str; 14] = [
@@ -43,21 +43,21 @@ const BLOCKS: [(i64, bool); 14] = [
 /// Channels of the last block.
 pub(super) const CHANNELS: i64 = BLOCKS[13].0;
 
-pub(super) fn blocks(weights: &mut Weights) -> Vec<Block> {
-    let mut blocks = Vec::with_capacity(BLOCKS.len());
+pub(super) fn blocks() -> Vec<BlockPlan> {
     let mut input = 1;
-    for (name, (output, pool)) in NAMES.into_iter().zip(BLOCKS) {
-        let mut conv = |conv: i64, norm: i64, shape| {
-            Conv::load(weights, &format!("{name}.{conv}"), &format!("{name}.{norm}"), shape)
+    let block = |(name, (output, pool)): (&'static str, (i64, bool))| {
+        let conv = |conv: i64, batch_norm: i64, shape| {
+            Conv::plain(format!("{name}.{conv}"), norm(format!("{name}.{batch_norm}")), shape)
         };
-        let convs = match blocks.is_empty() {
-            true => vec![conv(0, 2, [output, input, 3, 3]).pooled(pool)],
-            false => {
-                vec![conv(0, 2, [input, 1, 3, 3]).depthwise().pooled(pool), conv(4, 5, [output, input, 1, 1])]
-            }
+        let convs = match input {
+            1 => vec![Conv { pool, ..conv(0, 2, [output, input, 3, 3]) }],
+            _ => vec![
+                Conv { pool, groups: input, ..conv(0, 2, [input, 1, 3, 3]) },
+                conv(4, 5, [output, input, 1, 1]),
+            ],
         };
-        blocks.push(Block { convs, pool: false });
         input = output;
-    }
-    blocks
+        BlockPlan { name, convs, pool: Pool::Keep }
+    };
+    NAMES.into_iter().zip(BLOCKS).map(block).collect()
 }

@@ -5,8 +5,7 @@
 //! They share the front-end and the way from the last block to the classes; what they do not share is the data of
 //! a [`Variant`].
 
-mod conv;
-mod frontend;
+mod front_end;
 mod mobilenet;
 mod network;
 mod variant;

@@ -4,25 +4,24 @@ use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 
-use super::conv::{self, Block};
-use super::frontend::{Frontend, HOP, SAMPLE_RATE};
-use super::mobilenet;
-use super::variant::{Family, Variant};
+use super::front_end::{FrontEnd, HOP, SAMPLE_RATE};
+use super::variant::Variant;
+use crate::backbone::blocks::{Blocks, Thaw};
 use crate::backbone::checkpoint::Checkpoint;
 use crate::backbone::error::Error;
-use crate::backbone::tagger::{Head, Tagger, Tap};
+use crate::backbone::tagger::{Head, Tagger};
 use crate::backbone::weights::{Weights, sha256};
 
 /// Classes of AudioSet.
-const CLASSES: i64 = 527;
+pub(super) const CLASSES: i64 = 527;
 
 /// One of the networks with its weights.
 #[derive(Debug)]
 pub struct Panns {
     variant: Variant,
     sha256: String,
-    frontend: Frontend,
-    blocks: Vec<Block>,
+    front_end: FrontEnd,
+    blocks: Blocks,
     fc1: Linear,
     fc_audioset: Linear,
 }
@@ -46,28 +45,26 @@ impl Linear {
 }
 
 impl Panns {
-    /// Reads the authors' checkpoint, or the same tensors in any other layout, onto `device`.
+    /// Reads the authors' checkpoint, or the same tensors in any other layout, onto `device`; blocks that `thaw` names
+    /// become variables.
     ///
     /// The front-end's tensors may be missing: they are computed then.
     ///
     /// # Errors
     /// If the file cannot be read, or holds other tensors than the network has: all of them are named.
-    pub fn load(variant: &Variant, path: &Path, device: Device) -> Result<Self, Error> {
+    pub fn load(variant: &Variant, path: &Path, device: Device, thaw: Option<&Thaw>) -> Result<Self, Error> {
         let checkpoint = Checkpoint::read(path)?;
         let sha256 = sha256(path)?;
         let mut weights = Weights::new(checkpoint.tensors, device);
-        let frontend = Frontend::load(&mut weights, device)?;
-        let blocks = match variant.family {
-            Family::Cnn { .. } => conv::blocks(&mut weights, variant),
-            Family::MobileNet => mobilenet::blocks(&mut weights),
-        };
+        let front_end = FrontEnd::load(&mut weights, device)?;
+        let blocks = Blocks::load(variant.network(), &mut weights, thaw)?;
         let fc1 = Linear::load(&mut weights, "fc1", variant.channels(), variant.embedding);
         let fc_audioset = Linear::load(&mut weights, "fc_audioset", variant.embedding, CLASSES);
         let problems = weights.finish();
         if !problems.is_empty() {
             return Err(Error::Mismatch { name: variant.name, path: path.to_owned(), problems });
         }
-        Ok(Self { variant: *variant, sha256, frontend, blocks, fc1, fc_audioset })
+        Ok(Self { variant: *variant, sha256, front_end, blocks, fc1, fc_audioset })
     }
 
     /// Which network it is.
@@ -78,49 +75,18 @@ impl Panns {
     /// Waveform `[B, S]` at 32 kHz, of more than 512 samples, to the log-mel spectrogram in dB `[B, T, 64]`,
     /// T = floor(S / 320) + 1.
     pub fn log_mel(&self, waveform: &Tensor) -> Tensor {
-        self.frontend.log_mel(waveform)
+        self.front_end.log_mel(waveform)
     }
 
     /// Log-mel spectrogram in dB `[B, T, 64]` to what the first block is given, `[B, 1, T, 64]`.
     pub fn normalised(&self, log_mel: &Tensor) -> Tensor {
-        self.frontend.normalise(log_mel)
+        self.front_end.normalise(log_mel)
     }
 
     /// Log-mel spectrogram in dB `[B, T, 64]` to the output of every block, after pooling:
     /// `[B, C, floor(T / n), floor(64 / n)]` with the n of the block, a power of two.
     pub fn block_outputs(&self, log_mel: &Tensor) -> Vec<Tensor> {
-        let mut outputs: Vec<Tensor> = Vec::with_capacity(self.blocks.len());
-        for block in &self.blocks {
-            let input = outputs.last().map_or_else(|| self.normalised(log_mel), Tensor::shallow_clone);
-            outputs.push(block.forward(&input));
-        }
-        outputs
-    }
-
-    /// Distance of the frames of every block's output, and time of the centre of frame 0: both in seconds.
-    pub fn block_times_s(&self) -> Vec<(f64, f64)> {
-        let frame_s = HOP as f64 / f64::from(SAMPLE_RATE);
-        let mut pooled = 1;
-        let time = |block: &Block| {
-            pooled *= if block.halves() { 2 } else { 1 };
-            // Spectrogram frame t is centred on t hops; a pooled frame stands for so many of them.
-            (f64::from(pooled) * frame_s, f64::from(pooled - 1) / 2.0 * frame_s)
-        };
-        self.blocks.iter().map(time).collect()
-    }
-
-    /// Spectrogram frames that one frame of the last block stands for.
-    fn pooled(&self) -> i64 {
-        1 << self.blocks.iter().filter(|block| block.halves()).count()
-    }
-
-    /// Log-mel spectrogram in dB `[B, T, 64]` to the last block averaged over frequency, `[B, C, floor(T / n)]`.
-    fn features(&self, log_mel: &Tensor) -> Tensor {
-        let mut x = self.normalised(log_mel);
-        for block in &self.blocks {
-            x = block.forward(&x);
-        }
-        x.mean_dim([-1].as_slice(), false, Kind::Float)
+        self.blocks.outputs(&self.normalised(log_mel))
     }
 
     /// Of a waveform `[B, S]` the authors' embedding `[B, E]`. One too short for a single frame of the last block is
@@ -130,9 +96,9 @@ impl Panns {
         if got.len() != 2 || got[1] < 1 {
             return Err(Error::Shape { got });
         }
-        let missing = (self.shortest_sequence() - got[1]).max(0);
+        let missing = (self.shortest() - got[1]).max(0);
         let waveform = waveform.f_constant_pad_nd([0, missing])?;
-        let features = self.features(&self.log_mel(&waveform));
+        let features = self.sequence(&waveform);
         let (strongest, _) = features.max_dim(2, false);
         let pooled = strongest + features.mean_dim([2].as_slice(), false, Kind::Float);
         Ok(self.fc1.forward(&pooled).relu())
@@ -158,18 +124,16 @@ impl Tagger for Panns {
         &self.sha256
     }
 
-    fn sequence_tap(&self) -> Tap {
-        let (hop_s, first_s) = self.block_times_s().pop().unwrap_or_default();
-        let name = self.variant.blocks.last().copied().unwrap_or_default();
-        Tap { name, channels: self.variant.channels(), hop_s, first_s }
+    fn blocks(&self) -> &Blocks {
+        &self.blocks
     }
 
-    fn shortest_sequence(&self) -> i64 {
-        (self.pooled() - 1) * HOP
+    fn picture(&self, waveform: &Tensor) -> Tensor {
+        self.normalised(&self.log_mel(waveform))
     }
 
-    fn sequence(&self, waveform: &Tensor) -> Tensor {
-        tch::no_grad(|| self.features(&self.log_mel(waveform)))
+    fn shortest(&self) -> i64 {
+        (self.blocks.last().stride - 1) * HOP
     }
 
     fn embed(&self, waveform: &Tensor) -> Result<Tensor, Error> {

@@ -1,6 +1,8 @@
 //! The networks as data.
 
-use super::mobilenet;
+use super::network::CLASSES;
+use super::{front_end, mobilenet};
+use crate::backbone::blocks::{BatchNorm, BlockPlan, Conv, Network, Pool};
 use crate::backbone::tagger::Activation;
 
 /// What tells one of the networks from the others.
@@ -88,6 +90,31 @@ pub const MOBILENETV1: Variant = Variant {
 };
 
 impl Variant {
+    /// The network as data.
+    pub fn network(&self) -> Network {
+        let blocks = match self.family {
+            Family::Cnn { kernel, convs, channels, last_pools } => {
+                let mut input = 1;
+                let block = |(index, &output): (usize, &i64)| {
+                    let name = self.blocks[index];
+                    let conv = |layer: i64| {
+                        let input = if layer == 1 { input } else { output };
+                        let shape = [output, input, kernel, kernel];
+                        Conv::plain(format!("{name}.conv{layer}"), norm(format!("{name}.bn{layer}")), shape)
+                    };
+                    let convs = (1..=convs).map(conv).collect();
+                    let pools = last_pools || index + 1 < channels.len();
+                    input = output;
+                    BlockPlan { name, convs, pool: if pools { Pool::Mean } else { Pool::Keep } }
+                };
+                channels.iter().enumerate().map(block).collect()
+            }
+            Family::MobileNet => mobilenet::blocks(),
+        };
+        let head = (self.channels() + 1) * self.embedding + (self.embedding + 1) * CLASSES;
+        Network { picture: front_end::PICTURE, blocks, other_parameters: head + 2 * front_end::BANDS }
+    }
+
     /// Channels of the last block.
     pub(super) fn channels(&self) -> i64 {
         match self.family {
@@ -95,4 +122,9 @@ impl Variant {
             Family::MobileNet => mobilenet::CHANNELS,
         }
     }
+}
+
+/// A batch norm of this name.
+pub(super) fn norm(name: String) -> Option<BatchNorm> {
+    Some(BatchNorm { name, epsilon: 1e-5 })
 }

@@ -14,8 +14,8 @@ use tch::nn::VarStore;
 use tch::{Kind, Tensor};
 
 use super::Subject;
-use super::room::Room;
 use super::whole::Cut;
+use crate::cache::Room;
 use crate::features::{Descriptor, FeatureConfig, FrontEnd, Normalisation};
 use crate::fs::{self, FileError};
 use crate::model::detector;

@@ -5,7 +5,6 @@
 //! know their neighbours, and not normalised: that is done to what is read.
 
 mod entry;
-mod room;
 mod whole;
 
 use std::path::Path;
@@ -13,12 +12,15 @@ use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 use super::Error;
+use crate::cache::{Allowance, Room};
 use crate::dataset::Recording;
 use crate::features::FeatureConfig;
 use crate::model::arch::Architecture;
 use crate::model::detector;
 use entry::{Entry, Key};
-use room::Room;
+
+/// How much the folder of descriptors may take.
+const ALLOWANCE: Allowance = Allowance { variable: "AT2SELD_DESCRIPTOR_CACHE_GB", default: 20_000_000_000 };
 
 /// Where batches take their descriptors from.
 #[derive(Debug)]
@@ -63,7 +65,7 @@ impl Descriptors {
             return Ok(Self::Computed);
         }
         let folder = cache.join("descriptors");
-        let room = Room::of(&folder)?;
+        let room = Room::of(&folder, ALLOWANCE)?;
         let cached = Cached::open(&room, &arch.features, subject)?;
         Ok(cached.map_or(Self::Computed, Self::Cached))
     }
@@ -87,7 +89,7 @@ impl Cached {
                         gigabytes(needed),
                         room.folder().display(),
                         gigabytes(room.limit()),
-                        room::VARIABLE,
+                        ALLOWANCE.variable,
                     );
                     return Ok(None);
                 }

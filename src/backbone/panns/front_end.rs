@@ -2,7 +2,8 @@
 
 use tch::{Device, Kind, TchError, Tensor};
 
-use super::conv;
+use crate::backbone::blocks::{BatchNorm, affine_of};
+use crate::backbone::tagger::Tap;
 use crate::backbone::weights::Weights;
 use crate::features::Scale;
 use crate::features::filterbank::{BankConfig, Norm};
@@ -12,13 +13,22 @@ pub(super) const SAMPLE_RATE: u32 = 32000;
 pub(super) const HOP: i64 = 320;
 const N_FFT: i64 = 1024;
 const BINS: i64 = N_FFT / 2 + 1;
-const BANDS: i64 = 64;
+pub(super) const BANDS: i64 = 64;
+/// What it makes: spectrogram frame t is centred on t hops.
+pub(super) const PICTURE: Tap = Tap {
+    name: "log_mel",
+    channels: 1,
+    bands: BANDS,
+    hop_s: HOP as f64 / SAMPLE_RATE as f64,
+    first_s: 0.0,
+    stride: 1,
+};
 /// Power below which everything is silence, -100 dB.
 const SILENCE: f64 = 1e-10;
 
 /// The front-end with its weights.
 #[derive(Debug)]
-pub(super) struct Frontend {
+pub(super) struct FrontEnd {
     stft: Stft,
     /// `[K, F]`
     mel: Tensor,
@@ -27,7 +37,7 @@ pub(super) struct Frontend {
     shift: Tensor,
 }
 
-impl Frontend {
+impl FrontEnd {
     pub(super) fn load(weights: &mut Weights, device: Device) -> Result<Self, TchError> {
         let stft = StftConfig {
             n_fft: N_FFT,
@@ -52,7 +62,7 @@ impl Frontend {
             }
             false => mel_bank().matrix(device)?,
         };
-        let (gain, shift) = conv::norm(weights, "bn0", BANDS);
+        let (gain, shift) = affine_of(weights, &BatchNorm { name: "bn0".into(), epsilon: 1e-5 }, BANDS);
         let (gain, shift) = (weights.place(&gain), weights.place(&shift));
         Ok(Self { stft: Stft::new(stft, Kind::Double, device)?, mel, gain, shift })
     }

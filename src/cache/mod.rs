@@ -1,4 +1,8 @@
-//! The folder for what is downloaded once and shared by all checkouts and studies of a user.
+//! Folders for what is downloaded or computed once and used by many.
+
+mod room;
+
+pub use room::{Allowance, LimitError, Room};
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

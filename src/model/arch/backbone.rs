@@ -1,0 +1,122 @@
+//! The tagger's part of the architecture document.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::de::{self, Deserializer, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+
+/// The pretrained tagger of the semantic path.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BackboneConfig {
+    /// Name in the registry of backbones.
+    pub name: String,
+    /// The user's own checkpoint of that backbone, instead of the one in the cache folder.
+    pub weights: Option<PathBuf>,
+    /// What it hears of the scene.
+    pub input: TaggerInput,
+    /// Which of its blocks stay as they are.
+    pub freeze: Freeze,
+    /// Peak learning rate of the blocks that do not; follows the same schedule as that of the rest.
+    pub learning_rate: f64,
+    /// Dropout on the tagger's output, in [0, 1).
+    pub dropout: f64,
+}
+
+impl Default for BackboneConfig {
+    fn default() -> Self {
+        Self {
+            name: "aisfx".into(),
+            weights: None,
+            input: TaggerInput::Omni,
+            freeze: Freeze::All,
+            learning_rate: 1e-4,
+            dropout: 0.2,
+        }
+    }
+}
+
+/// What the tagger hears of the scene; of several signals, each with the same weights, and the network gets what it says
+/// about all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaggerInput {
+    /// W.
+    Omni,
+    /// W, Y, Z, X.
+    Channels,
+    /// Six cardioids: to the front, back, left, right, up and down.
+    Beams,
+}
+
+impl TaggerInput {
+    /// Its name in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Omni => "omni",
+            Self::Channels => "channels",
+            Self::Beams => "beams",
+        }
+    }
+}
+
+/// Which blocks of the tagger are never trained; with their weights, the statistics of their batch norms stay. The
+/// front-end is never trained. In documents "all", "none", or how many blocks, counted from the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Freeze {
+    /// All.
+    All,
+    /// None.
+    None,
+    /// The first so many.
+    Blocks(usize),
+}
+
+impl Freeze {
+    /// How many of `blocks` blocks are frozen.
+    pub fn count(self, blocks: usize) -> usize {
+        match self {
+            Self::All => blocks,
+            Self::None => 0,
+            Self::Blocks(count) => count,
+        }
+    }
+}
+
+impl Serialize for Freeze {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::All => serializer.serialize_str("all"),
+            Self::None => serializer.serialize_str("none"),
+            Self::Blocks(count) => serializer.serialize_u64(*count as u64),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Freeze {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Words;
+        impl Visitor<'_> for Words {
+            type Value = Freeze;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"all\", \"none\" or a number of blocks")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Freeze, E> {
+                match text {
+                    "all" => Ok(Freeze::All),
+                    "none" => Ok(Freeze::None),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+                }
+            }
+
+            fn visit_u64<E: de::Error>(self, count: u64) -> Result<Freeze, E> {
+                let wrong = || E::invalid_value(de::Unexpected::Unsigned(count), &self);
+                usize::try_from(count).map(Freeze::Blocks).map_err(|_| wrong())
+            }
+        }
+        deserializer.deserialize_any(Words)
+    }
+}

@@ -1,0 +1,193 @@
+//! What the frozen blocks of the tagger make of the chunks of a batch: read from the cache, or computed.
+
+use tch::{Device, Kind, Tensor};
+
+use super::Error;
+use super::data::Batch;
+use super::descriptors::Subject;
+use crate::backbone::prefix_cache::{ALLOWANCE, FOLDER};
+use crate::backbone::{PrefixCache, PrefixKey, Tap};
+use crate::cache::Room;
+use crate::dataset::Recording;
+use crate::dataset::augment::Rotation;
+use crate::model::align::LABEL_FRAME_S;
+use crate::model::arch::{Architecture, TaggerInput};
+use crate::model::detector::Detector;
+use crate::model::prior::Prior;
+use crate::model::signals::Signals;
+
+/// Bytes of a value.
+const BYTES: f64 = 4.0;
+/// Bytes that a recording takes beside its sound: silence after it, and the header of its file.
+const BYTES_BESIDE: u64 = 4096;
+
+/// Where batches take from what the frozen blocks make of their sound.
+pub(super) struct Prefixes {
+    cache: Option<PrefixCache>,
+    signals: Signals,
+    tap: Tap,
+    /// Frames that are read for a chunk.
+    frames: i64,
+}
+
+/// What the frozen blocks make of some chunks.
+pub(super) struct Prefix {
+    /// `[B, N, C, T, F]` on the device.
+    pub(super) frames: Tensor,
+    /// Time of the centre of frame 0 of every chunk, in seconds from its beginning.
+    pub(super) first_s: Vec<f64>,
+}
+
+impl Prefixes {
+    /// What the architecture asks for, with files in the folder `cache`. What is not there is computed first, together
+    /// with other processes that want the same. Where it takes more room than there is, batches compute it.
+    ///
+    /// # Errors
+    /// Recordings that cannot be read, the disk.
+    pub(super) fn open(
+        cache: &std::path::Path,
+        arch: &Architecture,
+        prior: &Prior,
+        subject: Subject,
+    ) -> Result<Self, Error> {
+        let tap = prior.prefix_tap();
+        let chunk_s = f64::from(arch.train.chunk_frames()) * LABEL_FRAME_S;
+        // One more at the beginning than lie in the chunk, and as many at the end as the trained blocks make one frame of.
+        let frames = (chunk_s / tap.hop_s).ceil() as i64 + 1 + prior.shortest_prefix();
+        let signals = Signals::new(arch.backbone.input, subject.device);
+        let cache = match arch.caches_prefix() {
+            true => Self::open_cache(&cache.join(FOLDER), prior, tap, subject)?,
+            false => {
+                if let Some((key, why)) = arch.why_prefix_not_cached() {
+                    tracing::info!("the tagger hears every batch anew, because of {key}: {why}");
+                }
+                None
+            }
+        };
+        Ok(Self { cache, signals, tap, frames })
+    }
+
+    fn open_cache(
+        folder: &std::path::Path,
+        prior: &Prior,
+        tap: Tap,
+        subject: Subject,
+    ) -> Result<Option<PrefixCache>, Error> {
+        let Subject { recordings, sample_rate, fingerprint, device, .. } = subject;
+        let input = prior.signals().input();
+        let key = PrefixKey {
+            weights_sha256: prior.tagger().weights_sha256().to_owned(),
+            tagger: prior.tagger().name().to_owned(),
+            tap: tap.name.to_owned(),
+            averaged: prior.is_frozen(),
+            input: input.name().to_owned(),
+            level: prior.gain(),
+            sample_rate,
+            data: fingerprint.to_owned(),
+            device: if device.is_cuda() { "cuda" } else { "cpu" }.to_owned(),
+        };
+        let names: Vec<String> = recordings.iter().map(|recording| recording.name.clone()).collect();
+        let compute = |index: usize| -> Result<Tensor, Error> {
+            let sound = heard(recordings[index], input)?;
+            Ok(prior.prefix_of(&sound, device).to(Device::Cpu))
+        };
+        let room = Room::of(folder, ALLOWANCE)?;
+        let seconds = |recording: &&Recording| f64::from(recording.frames) * LABEL_FRAME_S;
+        let values = recordings.iter().map(seconds).sum::<f64>() * prior.prefix_values_per_second();
+        let bytes = (values * BYTES) as u64 + recordings.len() as u64 * BYTES_BESIDE;
+        let cache = PrefixCache::open(&room, &key, &names, bytes, &compute)?;
+        if cache.is_none() {
+            tracing::warn!(
+                "what the frozen blocks of {} make of this dataset takes {:.1} GB, and the cache {} may take {:.1} GB, some \
+                 of which may be in use: it is computed for every batch instead. {} sets how much it may take",
+                key.tagger,
+                bytes as f64 / 1e9,
+                room.folder().display(),
+                room.limit() as f64 / 1e9,
+                ALLOWANCE.variable,
+            );
+        }
+        Ok(cache)
+    }
+
+    /// Whether batches need their sound for it.
+    pub(super) fn needs_sound(&self) -> bool {
+        self.cache.is_none()
+    }
+
+    /// What the cache has of chunks: each is a recording, its first label frame, and how the scene is turned. `None` when
+    /// nothing is cached.
+    pub(super) fn read(
+        &self,
+        chunks: &[(usize, u32, Rotation)],
+        device: Device,
+    ) -> Result<Option<Prefix>, Error> {
+        let Some(cache) = &self.cache else { return Ok(None) };
+        let mut first_s = Vec::with_capacity(chunks.len());
+        let mut rows = Vec::with_capacity(chunks.len());
+        for &(recording, first_frame, rotation) in chunks {
+            let begin_s = f64::from(first_frame) * LABEL_FRAME_S;
+            let first = ((begin_s - self.tap.first_s) / self.tap.hop_s).floor().max(0.0) as i64;
+            first_s.push(self.tap.first_s + first as f64 * self.tap.hop_s - begin_s);
+            // [T, N, C, F]
+            let frames = cache.frames(recording, first, self.frames);
+            let places = self.signals.turned(rotation).ok_or_else(|| {
+                Error::Bug(format!("{rotation:?} turns what the tagger hears, and it is cached"))
+            })?;
+            rows.push(match places.iter().zip(0..).all(|(place, index)| *place == index) {
+                true => frames,
+                false => frames.index_select(1, &Tensor::from_slice(&places)),
+            });
+        }
+        let frames = Tensor::stack(&rows, 0).to(device).permute([0, 2, 3, 1, 4]);
+        Ok(Some(Prefix { frames, first_s }))
+    }
+
+    /// The tagger's output for the chunks of a batch at the rate of `label_frames` label frames, `[B, T, P]`. `train`: the
+    /// batch norms of its trained blocks follow the batch.
+    pub(super) fn prior_of(
+        &self,
+        detector: &Detector,
+        batch: &Batch,
+        label_frames: i64,
+        train: bool,
+    ) -> Result<Tensor, Error> {
+        let computed;
+        let prefix = match (&batch.prefix, &batch.sound) {
+            (Some(prefix), _) if batch.mixed.is_empty() => prefix,
+            (Some(prefix), Some(sound)) => {
+                let rows = Tensor::from_slice(&batch.mixed).to(sound.device());
+                let mixed = self.compute(detector.prior(), &sound.index_select(0, &rows));
+                let mut first_s = prefix.first_s.clone();
+                batch.mixed.iter().for_each(|row| first_s[*row as usize] = self.tap.first_s);
+                computed = Prefix { frames: prefix.frames.index_copy(0, &rows, &mixed), first_s };
+                &computed
+            }
+            (None, Some(sound)) => {
+                let frames = self.compute(detector.prior(), sound);
+                computed = Prefix { first_s: vec![self.tap.first_s; frames.size()[0] as usize], frames };
+                &computed
+            }
+            (_, None) => return Err(Error::Bug("a batch has no sound for the tagger".into())),
+        };
+        Ok(detector.prior_of(&prefix.frames, &prefix.first_s, label_frames, train))
+    }
+
+    /// What the frozen blocks make of chunks `[B, 4, S]`, each on its own: `[B, N, C, T, F]`, as many frames as are read
+    /// for a chunk; what lies after the end is the last frame.
+    fn compute(&self, prior: &Prior, sound: &Tensor) -> Tensor {
+        let _guard = tch::no_grad_guard();
+        let frames = prior.prefix(sound);
+        let count = frames.size()[3];
+        let last = Tensor::arange(self.frames, (Kind::Int64, frames.device())).clamp_max(count - 1);
+        frames.index_select(3, &last)
+    }
+}
+
+/// The channels of a recording that the tagger's input is made of, one after the other.
+fn heard(recording: &Recording, input: TaggerInput) -> Result<Vec<f32>, Error> {
+    Ok(match input {
+        TaggerInput::Omni => recording.read_channel0()?,
+        TaggerInput::Channels | TaggerInput::Beams => recording.read(0, recording.samples as usize)?,
+    })
+}

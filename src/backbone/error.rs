@@ -41,7 +41,7 @@ pub enum Error {
         problems: Vec<Problem>,
     },
     /// More blocks are to be frozen than there are.
-    #[error("{frozen} blocks of the backbone are to be frozen, and it has {count}")]
+    #[error("backbone.freeze is {frozen}, and the network has {count} blocks: set it to {count} at most, \"all\" or \"none\"")]
     Blocks {
         /// How many were to be frozen.
         frozen: usize,

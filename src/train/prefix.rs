@@ -59,7 +59,7 @@ impl Prefixes {
             true => Self::open_cache(&cache.join(FOLDER), prior, tap, subject)?,
             false => {
                 if let Some((key, why)) = arch.why_prefix_not_cached() {
-                    tracing::info!("the tagger hears every batch anew, because of {key}: {why}");
+                    tracing::warn!("the tagger hears every batch anew, because of {key}: {why}");
                 }
                 None
             }

@@ -1,122 +1,24 @@
 //! All kinds of descriptors through a training and into the export: learned filters, statistics of the dataset, and
 //! descriptors that are read from the cache.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+use std::path::Path;
+use std::sync::PoisonError;
 
-use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, Mutex, PoisonError};
-
-use assert_cmd::Command;
 use at2seld::dataset::augment::RotationKind;
+use at2seld::export;
 use at2seld::features::{Descriptor, FrontEnd, Normalisation};
 use at2seld::model::arch::{Architecture, Source};
 use at2seld::model::detector::Detector;
 use at2seld::model::predict::predict;
 use at2seld::model::prior::{Prior, load_tagger};
 use at2seld::model::saved::SavedModel;
-use at2seld::train::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec};
-use at2seld::{cache, export, train};
 use tch::nn::VarStore;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
-const RATE: u32 = 24_000;
-
-/// A new cache folder, which has the tagger of the user's.
-fn new_cache(folder: &Path) {
-    std::fs::create_dir_all(folder.join("backbones")).unwrap();
-    std::os::unix::fs::symlink(cache::default_backbone(), folder.join("backbones/aisfx.pth")).unwrap();
-}
-
-/// A folder with a dataset in `data` and a cache in `cache`.
-static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
-    // In the target folder and not a temporary one: what a static owns is never dropped.
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("training");
-    let _ = std::fs::remove_dir_all(&folder);
-    new_cache(&folder.join("cache"));
-    let arguments = ["data", "synth", "data", "--minutes", "1", "--seed", "1"];
-    at2seld(&folder, &folder.join("cache")).args(arguments).assert().success();
-    folder
-});
-
-fn at2seld(folder: &Path, cache: &Path) -> Command {
-    let mut command = Command::cargo_bin("at2seld").unwrap();
-    command.current_dir(folder).env("AT2SELD_CACHE", cache);
-    command
-}
-
-/// Keeps the reports; stops after some epoch.
-struct Record {
-    reports: Vec<EpochReport>,
-    stop_after: u32,
-}
-
-impl Progress for Record {
-    fn started(&mut self, _: u64, _: u64) {}
-
-    fn epoch(&mut self, report: EpochReport) -> Instruction {
-        let stops = report.epoch == self.stop_after;
-        self.reports.push(report);
-        if stops { Instruction::Stop } else { Instruction::Continue }
-    }
-}
-
-fn spec(folder: &Path, architecture: Architecture) -> TrialSpec {
-    TrialSpec {
-        layout: None,
-        architecture,
-        seed: 3,
-        epochs: 2,
-        data: FOLDER.join("data"),
-        validation: 0.25,
-        device: "cpu".into(),
-        threads: 1,
-        folder: folder.to_owned(),
-        resume_from: None,
-        cache: FOLDER.join("cache"),
-    }
-}
-
-/// libtorch has one generator for the whole process: tests that train take turns.
-static TURN: Mutex<()> = Mutex::new(());
-
-fn run(spec: &TrialSpec, stop_after: u32) -> (Outcome, Vec<EpochReport>) {
-    let mut record = Record { reports: Vec::new(), stop_after };
-    (train::run(spec, &mut record).unwrap(), record.reports)
-}
-
-/// Losses by epoch, and the model folder.
-fn train(spec: &TrialSpec) -> (Vec<[f64; 2]>, PathBuf) {
-    let (outcome, reports) = run(spec, 0);
-    let Outcome::Complete { model, .. } = outcome else { panic!("it ended as {outcome:?}") };
-    (reports.iter().map(|report| [report.train_loss, report.val_loss]).collect(), model)
-}
-
-/// The same, stopped after the first epoch and resumed.
-fn train_interrupted(mut spec: TrialSpec) -> PathBuf {
-    let (outcome, reports) = run(&spec, 1);
-    assert_eq!(outcome, Outcome::Stopped);
-    spec.resume_from = Some(reports[0].checkpoint.clone());
-    train(&spec).1
-}
-
-fn variable(model: &SavedModel, name: &str) -> Tensor {
-    let found = model.variables.iter().find(|(other, _)| other == name);
-    found.unwrap_or_else(|| panic!("no {name}")).1.shallow_clone()
-}
-
-/// The smallest network that has all its parts.
-fn architecture() -> Architecture {
-    let mut arch = Architecture::default();
-    arch.features.hop = 800;
-    (arch.encoder.width, arch.encoder.stages, arch.encoder.output) = (8, 2, 16);
-    arch.temporal.hidden = 8;
-    (arch.train.chunk_s, arch.train.batch) = (2.0, 4);
-    arch
-}
-
-fn largest_difference(a: &Tensor, b: &Tensor) -> f64 {
-    (a - b).abs().max().double_value(&[])
-}
+use crate::site::{
+    FOLDER, RATE, TURN, architecture, at2seld, largest_difference, new_cache, spec, train, train_interrupted,
+    variable,
+};
 
 #[test]
 fn learned_filters_and_statistics_are_trained_kept_and_exported() {

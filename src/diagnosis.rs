@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use sqlx::{ConnectOptions, Connection};
 
+use crate::backbone::prefix_cache;
+use crate::cache::{Allowance, Room};
+use crate::train::descriptors;
 use crate::train::device::{self, CudaStatus};
 use crate::{cache, system};
 
@@ -26,6 +29,8 @@ pub struct Diagnosis {
     pub cuda: CudaFound,
     /// The user's cache folder.
     pub cache: FolderFound,
+    /// Caches in it that have a limit.
+    pub caches: Vec<CacheFound>,
     /// Checkpoints of pretrained taggers in the cache.
     pub backbones: Vec<BackboneFound>,
     /// The store that was asked about.
@@ -84,6 +89,25 @@ pub struct FolderFound {
     pub bytes: u64,
 }
 
+/// A cache of what is computed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CacheFound {
+    /// What it holds.
+    pub name: &'static str,
+    /// Its path.
+    pub folder: String,
+    /// Things in it: one for each tagger (or descriptor), its settings, and the dataset.
+    pub entries: usize,
+    /// Bytes that they take, or will take when they are whole.
+    pub bytes: u64,
+    /// Bytes that they may take; `None` when the variable is no number.
+    pub limit_bytes: Option<u64>,
+    /// The variable of the environment that says how many GB.
+    pub variable: &'static str,
+    /// What is wrong with the variable.
+    pub message: Option<String>,
+}
+
 /// A checkpoint of a pretrained tagger.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BackboneFound {
@@ -139,6 +163,10 @@ pub fn diagnose(store: &str) -> Diagnosis {
             libtorch_threads: tch::get_num_threads(),
         },
         cuda: cuda(),
+        caches: vec![
+            cache_found("prefixes of taggers", &cache.join(prefix_cache::FOLDER), prefix_cache::ALLOWANCE),
+            cache_found("descriptors", &cache.join(descriptors::FOLDER), descriptors::ALLOWANCE),
+        ],
         backbones: backbones(&cache),
         store: look_at_store(store),
         disk: vec![free(&here), free(&cache)],
@@ -147,6 +175,20 @@ pub fn diagnose(store: &str) -> Diagnosis {
             exists: cache.is_dir(),
             bytes: system::folder_bytes(&cache),
         },
+    }
+}
+
+fn cache_found(name: &'static str, folder: &Path, allowance: Allowance) -> CacheFound {
+    let room = Room::of(folder, allowance);
+    let (entries, bytes) = Room::with_limit(folder, 0).taken();
+    CacheFound {
+        name,
+        folder: text(folder),
+        entries,
+        bytes,
+        limit_bytes: room.as_ref().ok().map(Room::limit),
+        variable: allowance.variable,
+        message: room.err().map(|error| error.to_string()),
     }
 }
 

@@ -37,6 +37,15 @@ fn finds_libtorch_without_library_path_and_prints_one_document() {
         (&"aisfx".into(), &false.into())
     );
     assert!(found["disk"][0]["free_bytes"].as_u64().unwrap() > 0);
+    for (cache, name) in
+        found["caches"].as_array().unwrap().iter().zip(["prefixes of taggers", "descriptors"])
+    {
+        assert_eq!(
+            (&cache["name"], &cache["entries"], &cache["bytes"]),
+            (&name.into(), &0.into(), &0.into())
+        );
+        assert!(cache["limit_bytes"].as_u64().unwrap() > 0);
+    }
     // Either there is a GPU, or the reason why not names the library that was looked for.
     let cuda = &found["cuda"];
     match cuda["available"].as_bool().unwrap() {

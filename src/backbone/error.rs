@@ -41,7 +41,9 @@ pub enum Error {
         problems: Vec<Problem>,
     },
     /// More blocks are to be frozen than there are.
-    #[error("backbone.freeze is {frozen}, and the network has {count} blocks: set it to {count} at most, \"all\" or \"none\"")]
+    #[error(
+        "backbone.freeze is {frozen}, and the network has {count} blocks: set it to {count} at most, \"all\" or \"none\""
+    )]
     Blocks {
         /// How many were to be frozen.
         frozen: usize,

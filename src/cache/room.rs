@@ -148,6 +148,13 @@ impl Room {
         Ok(true)
     }
 
+    /// How many things it holds and how many bytes they take, or will take when they are whole; nothing when there is no
+    /// folder.
+    pub fn taken(&self) -> (usize, u64) {
+        let tenants = self.tenants().unwrap_or_default();
+        (tenants.len(), tenants.iter().map(|tenant| tenant.bytes).sum())
+    }
+
     fn tenants(&self) -> Result<Vec<Tenant>, FileError> {
         let entries = std::fs::read_dir(&self.folder).map_err(FileError::at("read", &self.folder))?;
         Ok(entries.filter_map(|entry| Tenant::at(entry.ok()?.path())).collect())
@@ -166,7 +173,9 @@ impl Tenant {
             }
             false => found.len(),
         };
-        (bytes > 0).then_some(Self { path, bytes, used })
+        // One that died before it gave its file a length left something, too.
+        let is_something = bytes > 0 || is_temporary(&path);
+        is_something.then_some(Self { path, bytes, used })
     }
 }
 
@@ -177,8 +186,12 @@ fn lock_of(path: &Path) -> PathBuf {
 
 /// Whether a writer left this and died: one that lives has it locked.
 fn is_left_over(path: &Path) -> bool {
+    is_temporary(path) && try_lock(path).is_some()
+}
+
+fn is_temporary(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
-    name.is_some_and(|name| name.starts_with(fs::TEMPORARY)) && try_lock(path).is_some()
+    name.is_some_and(|name| name.starts_with(fs::TEMPORARY))
 }
 
 /// Locks a file that nobody uses.
@@ -249,13 +262,15 @@ mod tests {
         let used = file(folder.path(), "used.safetensors", 100);
         let written = file(folder.path(), ".tmp-written", 100);
         let left = file(folder.path(), ".tmp-left", 0);
+        let begun = folder.path().join(".tmp-begun");
+        File::create(&begun).unwrap();
         let reader = File::open(&used).unwrap();
         reader.lock_shared().unwrap();
         let writer = File::open(&written).unwrap();
         writer.lock().unwrap();
         let room = Room::with_limit(folder.path(), 300);
         assert!(!room.make(101).unwrap());
-        assert!(used.exists() && written.exists() && !left.exists());
+        assert!(used.exists() && written.exists() && !left.exists() && !begun.exists());
         assert!(room.make(100).unwrap());
         drop(reader);
         assert!(room.make(200).unwrap());

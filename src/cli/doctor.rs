@@ -43,6 +43,14 @@ fn table(found: &Diagnosis) -> Table {
         },
     );
     push("cache", format!("{} ({})", found.cache.folder, megabytes(found.cache.bytes)));
+    for cache in &found.caches {
+        let limit = match (&cache.message, cache.limit_bytes) {
+            (Some(message), _) => message.clone(),
+            (None, limit) => format!("limit {}, see {}", megabytes(limit.unwrap_or(0)), cache.variable),
+        };
+        let taken = format!("{} entries, {}", cache.entries, megabytes(cache.bytes));
+        push(&format!("cache of {}", cache.name), format!("{taken} ({limit})"));
+    }
     for backbone in &found.backbones {
         let state =
             if backbone.present { megabytes(backbone.bytes) } else { "missing: run make setup".into() };

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::candidates;
 use super::error::ControllerError;
+use crate::cache;
 use crate::dataset::{Layout, OpenOptions};
 use crate::fs::FileError;
 use crate::search::SearchSpace;
@@ -61,14 +62,14 @@ pub async fn launch(
     let document = serde_json::from_str(&text).unwrap_or_default();
     check_devices(&launch.devices)?;
     let data = std::path::absolute(&launch.data).map_err(FileError::at("find", &launch.data))?;
-    // Before there is a store, and so without its cache: of a dataset that cannot be used nothing is to be left.
+    // Before there is a store, and without the cache: of a dataset that cannot be used nothing is to be left.
     let dataset = OpenOptions { layout: launch.layout, ..OpenOptions::default() }.open(&data)?;
     if dataset.holdout(space.study.validation).1.is_empty() {
         return Err(ControllerError::NoValidation { data });
     }
     candidates::check(&space, dataset.sample_rate)?;
     let store = Store::open(store_url).await?;
-    let fingerprint = fingerprint(&store, &data, launch.layout, read)?;
+    let fingerprint = fingerprint(&data, launch.layout, read)?;
     let new = NewStudy {
         name: launch.study.clone(),
         space: document,
@@ -112,7 +113,7 @@ pub async fn resume(
     }
     let space = SearchSpace::from_document(&format!("the space of study \"{}\"", study.name), &study.space)?;
     let lock = lock(&store, &study)?;
-    let found = fingerprint(&store, &study.settings.data, study.settings.layout, read)?;
+    let found = fingerprint(&study.settings.data, study.settings.layout, read)?;
     if found != study.data_fingerprint {
         return Err(ControllerError::DataChanged {
             study: study.name,
@@ -128,14 +129,13 @@ pub async fn resume(
     Ok((study.clone(), Some(Opened { store, study, space, _lock: lock })))
 }
 
-/// What a dataset contains; what is found out about it is kept beside the store, where trainers look for it.
+/// What a dataset contains; what is found out about it is kept in the cache folder, where trainers look for it.
 fn fingerprint(
-    store: &Store,
     data: &Path,
     layout: Option<Layout>,
     read: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<String, ControllerError> {
-    let options = OpenOptions { layout, ..OpenOptions::cached(store.artifacts().cache()) };
+    let options = OpenOptions { layout, ..OpenOptions::cached(cache::cache_folder()) };
     Ok(options.open(data)?.fingerprint_watched(read)?)
 }
 

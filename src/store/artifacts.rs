@@ -28,11 +28,6 @@ impl Artifacts {
         self.root.join("workers")
     }
 
-    /// Caches shared by all trials.
-    pub fn cache(&self) -> PathBuf {
-        self.root.join("cache")
-    }
-
     /// Files of one attempt at a trial: a later attempt never writes over those of an earlier one that may
     /// still be running on a machine that was thought lost.
     pub fn attempt(&self, trial: TrialId, attempt: Attempt) -> PathBuf {

@@ -135,7 +135,7 @@ impl Store {
         Ok(())
     }
 
-    /// The folder of checkpoints, models, caches and logs.
+    /// The folder of checkpoints, models and logs.
     pub fn artifacts(&self) -> &Artifacts {
         &self.artifacts
     }

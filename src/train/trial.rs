@@ -32,7 +32,7 @@ pub struct TrialSpec {
     pub folder: PathBuf,
     /// Checkpoint of an earlier attempt to go on from.
     pub resume_from: Option<PathBuf>,
-    /// Folder of the caches shared by trials.
+    /// Folder of the caches that trials of all studies share.
     pub cache: PathBuf,
 }
 

@@ -8,6 +8,7 @@ use super::protocol::Said;
 use super::retry::retry;
 use super::run::{Judge, WorkerConfig, WorkerError};
 use super::stop::{Stop, StopSignal};
+use crate::cache;
 use crate::fs::FileError;
 use crate::ids::WorkerId;
 use crate::search::snapshot::{CurvePoint, Verdict};
@@ -177,7 +178,7 @@ impl Attempting<'_> {
             threads: settings.threads,
             folder: self.store.artifacts().attempt(claim.trial, claim.attempt),
             resume_from: claim.resume_from.clone(),
-            cache: self.store.artifacts().cache(),
+            cache: cache::cache_folder(),
         })
     }
 

@@ -27,13 +27,15 @@ impl Site {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("space.json"), tiny::SPACE).unwrap();
+        tiny::cache_at(&folder.path().join("cache"));
         let processes = Processes::new(folder.path().to_str().unwrap());
         Self { processes, controller: None, folder }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_at2seld"));
-        command.current_dir(self.folder.path()).env_remove("AT2SELD_STORE").args(arguments);
+        command.current_dir(self.folder.path()).env("AT2SELD_CACHE", self.folder.path().join("cache"));
+        command.env_remove("AT2SELD_STORE").args(arguments);
         command
     }
 

@@ -36,12 +36,17 @@ pub fn cache() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let folder = dataset().with_file_name("cache");
-        std::fs::create_dir_all(folder.join("backbones")).unwrap();
-        let tagger = cache::default_backbone();
-        std::os::unix::fs::symlink(&tagger, folder.join("backbones").join(tagger.file_name().unwrap()))
-            .unwrap();
+        cache_at(&folder);
         folder
     })
+}
+
+/// A new cache folder, with the tagger of the user's.
+pub fn cache_at(folder: &Path) {
+    std::fs::create_dir_all(folder.join("backbones")).unwrap();
+    let tagger = cache::default_backbone();
+    let place = folder.join("backbones").join(tagger.file_name().unwrap());
+    std::os::unix::fs::symlink(&tagger, place).unwrap();
 }
 
 /// A copy of the dataset that a test may damage.

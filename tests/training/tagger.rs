@@ -256,4 +256,10 @@ fn processes_divide_the_recordings_and_one_that_is_killed_loses_one_at_most() {
     }
     bytes[middle] ^= 0x40;
     assert_eq!(std::fs::read(&damaged).unwrap(), bytes);
+
+    let doctor = at2seld(folder.path(), &cache).args(["doctor", "--format", "json"]).assert().success();
+    let found: serde_json::Value = serde_json::from_slice(&doctor.get_output().stdout).unwrap();
+    let found = &found["caches"][0];
+    assert_eq!((&found["name"], &found["entries"]), (&"prefixes of taggers".into(), &1.into()));
+    assert!(found["bytes"].as_u64().unwrap() as usize > files.len() * bytes.len() / 2);
 }

@@ -20,7 +20,11 @@ use crate::model::detector;
 use entry::{Entry, Key};
 
 /// How much the folder of descriptors may take.
-const ALLOWANCE: Allowance = Allowance { variable: "AT2SELD_DESCRIPTOR_CACHE_GB", default: 20_000_000_000 };
+pub const ALLOWANCE: Allowance =
+    Allowance { variable: "AT2SELD_DESCRIPTOR_CACHE_GB", default: 20_000_000_000 };
+
+/// Folder below a cache folder.
+pub const FOLDER: &str = "descriptors";
 
 /// Where batches take their descriptors from.
 #[derive(Debug)]
@@ -64,7 +68,7 @@ impl Descriptors {
         if !arch.caches_descriptors(subject.device.is_cuda()) {
             return Ok(Self::Computed);
         }
-        let folder = cache.join("descriptors");
+        let folder = cache.join(FOLDER);
         let room = Room::of(&folder, ALLOWANCE)?;
         let cached = Cached::open(&room, &arch.features, subject)?;
         Ok(cached.map_or(Self::Computed, Self::Cached))

@@ -255,6 +255,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn parameters_and_operations_are_those_that_the_authors_count() {
+        // Its README: 3.7 million weights and 69.2 million multiplications for each 960 ms.
+        let network = network();
+        assert!((3.65e6..3.78e6).contains(&(network.parameters() as f64)), "{}", network.parameters());
+        let counted = network.macs_per_second() * 0.96 / 69.2e6;
+        assert!((0.97..1.03).contains(&counted), "{counted}");
+    }
+
+    #[test]
     fn class_names_are_read_beside_the_weights_and_counted() {
         let folder = tempfile::tempdir().unwrap();
         let weights = folder.path().join("mine.pth");

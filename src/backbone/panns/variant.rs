@@ -128,3 +128,28 @@ impl Variant {
 pub(super) fn norm(name: String) -> Option<BatchNorm> {
     Some(BatchNorm { name, epsilon: 1e-5 })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_and_operations_are_those_that_the_authors_count() {
+        // Table 3 of the PANNs paper: parameters, and 10^9 "multi-adds" of 10 s of sound. They count a multiplication and an
+        // addition as two, and with them the transform, which is a convolution in their code.
+        let published = [
+            (CNN6, 4_837_455, 21.986),
+            (CNN10, 5_219_279, 28.166),
+            (CNN14, 80_753_615, 42.220),
+            (MOBILENETV1, 4_796_303, 3.614),
+        ];
+        let transform = 2.0 * 2.0 * 513.0 * 1024.0 * 1001.0;
+        for (variant, parameters, operations) in published {
+            let network = variant.network();
+            assert_eq!(network.parameters(), parameters, "{}", variant.name);
+            let counted = 2.0 * 10.0 * network.macs_per_second() + transform;
+            let ratio = counted / (operations * 1e9);
+            assert!((0.98..1.02).contains(&ratio), "{}: {counted:e}", variant.name);
+        }
+    }
+}

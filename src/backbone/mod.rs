@@ -6,9 +6,11 @@
 
 pub mod aisfx;
 pub mod checkpoint;
+pub mod class_names;
 mod error;
 pub mod panns;
 pub mod prior_cache;
+pub mod pull;
 pub mod registry;
 pub mod resample;
 mod tagger;

@@ -2,14 +2,14 @@
 //! architecture: Howard et al., "MobileNets", arXiv 1704.04861).
 //!
 //! Two layouts of its weights are read: batch norms folded into the convolutions (`layer1.conv.weight`), and those of
-//! torch_audioset's `yamnet.pth` (`layer1.fused.bn.weight`). Class names stand in a text file beside the weights, one
-//! a line: `yamnet_classes.txt` for `yamnet.safetensors`; without it classes are called by their numbers.
+//! torch_audioset's `yamnet.pth` (`layer1.fused.bn.weight`).
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 
 use super::checkpoint::Checkpoint;
+use super::class_names;
 use super::error::Error;
 use super::tagger::{Activation, Head, Tagger, Tap};
 use super::weights::{Weights, sha256};
@@ -121,7 +121,7 @@ impl Yamnet {
         }
         Ok(Self {
             sha256: sha256(path)?,
-            classes: class_names(path)?,
+            classes: class_names::beside(path, CLASSES as usize)?,
             front_end: LogMel::new(device)?,
             layers,
             classifier,
@@ -295,29 +295,6 @@ fn affine(weights: &mut Weights, layout: Layout, name: &str, shape: [i64; 4]) ->
     Affine { weight: weights.place(&weight), bias: weights.place(&bias) }
 }
 
-/// The names in the file beside the weights, or the numbers of the classes if there is none.
-fn class_names(weights: &Path) -> Result<Vec<String>, Error> {
-    let path = names_file(weights);
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok((0..CLASSES).map(|class| class.to_string()).collect());
-        }
-        Err(error) => return Err(crate::fs::FileError::at("read", &path)(error).into()),
-    };
-    let names: Vec<String> = text.lines().map(str::to_owned).collect();
-    match names.len() == CLASSES as usize {
-        true => Ok(names),
-        false => Err(Error::ClassNames { path, expected: CLASSES as usize, got: names.len() }),
-    }
-}
-
-/// `yamnet_classes.txt` for `yamnet.safetensors`.
-fn names_file(weights: &Path) -> PathBuf {
-    let stem = weights.file_stem().unwrap_or_default().to_string_lossy();
-    weights.with_file_name(format!("{stem}_classes.txt"))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -344,20 +321,5 @@ mod tests {
             .relu();
         let got = Convolution { affine, stride: 1, groups: 6 }.forward(&input);
         assert!((expected - got).abs().max().double_value(&[]) < 1e-4);
-    }
-
-    #[test]
-    fn class_names_are_read_beside_the_weights_and_counted() {
-        let folder = tempfile::tempdir().unwrap();
-        let weights = folder.path().join("mine.pth");
-        assert_eq!(class_names(&weights).unwrap()[520], "520");
-        let names: Vec<String> = (0..CLASSES).map(|class| format!("Sound {class}, loud")).collect();
-        let beside = folder.path().join("mine_classes.txt");
-        std::fs::write(&beside, names.join("\n") + "\n").unwrap();
-        assert_eq!(class_names(&weights).unwrap(), names);
-        std::fs::write(&beside, "Speech\n").unwrap();
-        let error = class_names(&weights).unwrap_err();
-        assert!(error.is_input());
-        assert!(error.to_string().ends_with("mine_classes.txt names 1 classes, expected 521, one a line"));
     }
 }

@@ -97,11 +97,15 @@ impl Architecture {
     }
 
     fn check_network(&self, check: &mut Check) {
-        let known: Vec<&str> = backbone::registry::entries().iter().map(|entry| entry.name).collect();
-        if !known.contains(&self.backbone.name.as_str()) {
-            let message =
-                format!("\"{}\" is no backbone, expected one of: {}", self.backbone.name, known.join(", "));
-            check.add("backbone.name", message);
+        match backbone::registry::entries() {
+            Err(error) => check.add("backbone.name", error.to_string()),
+            Ok(known) if known.iter().any(|entry| entry.name == self.backbone.name) => {}
+            Ok(known) => {
+                let names: Vec<&str> = known.iter().map(|entry| entry.name.as_str()).collect();
+                let name = &self.backbone.name;
+                let message = format!("\"{name}\" is no backbone, expected one of: {}", names.join(", "));
+                check.add("backbone.name", message);
+            }
         }
         check.share("backbone.dropout", self.backbone.dropout);
         check.int("encoder.stages", self.encoder.stages, 1, 6);

@@ -9,6 +9,7 @@ use super::frontend::{Frontend, HOP, SAMPLE_RATE};
 use super::mobilenet;
 use super::variant::{Family, Variant};
 use crate::backbone::checkpoint::Checkpoint;
+use crate::backbone::class_names;
 use crate::backbone::error::Error;
 use crate::backbone::tagger::{Head, Tagger, Tap};
 use crate::backbone::weights::{Weights, sha256};
@@ -21,6 +22,7 @@ const CLASSES: i64 = 527;
 pub struct Panns {
     variant: Variant,
     sha256: String,
+    classes: Vec<String>,
     frontend: Frontend,
     blocks: Vec<Block>,
     fc1: Linear,
@@ -67,7 +69,8 @@ impl Panns {
         if !problems.is_empty() {
             return Err(Error::Mismatch { name: variant.name, path: path.to_owned(), problems });
         }
-        Ok(Self { variant: *variant, sha256, frontend, blocks, fc1, fc_audioset })
+        let classes = class_names::beside(path, CLASSES as usize)?;
+        Ok(Self { variant: *variant, sha256, classes, frontend, blocks, fc1, fc_audioset })
     }
 
     /// Which network it is.
@@ -149,8 +152,7 @@ impl Tagger for Panns {
     }
 
     fn heads(&self) -> Vec<Head> {
-        // By the index in AudioSet's class list, which is not a part of the checkpoints.
-        let classes = (0..CLASSES).map(|class| class.to_string()).collect();
+        let classes = self.classes.clone();
         vec![Head { name: "audioset", classes, activation: self.variant.activation }]
     }
 

@@ -43,6 +43,15 @@ fn table(found: &Diagnosis) -> Table {
         },
     );
     push("cache", format!("{} ({})", found.cache.folder, megabytes(found.cache.bytes)));
+    let registry = &found.registry;
+    push(
+        "backbones",
+        match (&registry.message, &registry.file) {
+            (Some(problem), _) => format!("not usable: {problem}"),
+            (None, Some(file)) => format!("{}; with those of {file}", registry.names.join(" ")),
+            (None, None) => registry.names.join(" "),
+        },
+    );
     for backbone in &found.backbones {
         let state =
             if backbone.present { megabytes(backbone.bytes) } else { "missing: run make setup".into() };

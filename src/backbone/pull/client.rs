@@ -87,21 +87,14 @@ fn connect_reason(error: &reqwest::Error) -> Reason {
     if error.is_timeout() {
         return Reason::Connect("it takes too long".to_owned());
     }
-    for cause in chain(error) {
+    for cause in chain(error).map(unwrapped) {
         if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
             return Reason::Tls(tls.to_string());
         }
-        if let Some(cause) = cause.downcast_ref::<io::Error>() {
-            // An io::Error's own source is that of what it wraps, not what it wraps.
-            let wrapped = cause.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-            match (wrapped, cause.kind()) {
-                (Some(tls), _) => return Reason::Tls(tls.to_string()),
-                (None, io::ErrorKind::ConnectionRefused) => return Reason::Refused,
-                (None, io::ErrorKind::UnexpectedEof) => {
-                    return Reason::Tls("the other side hung up".to_owned());
-                }
-                _ => {}
-            }
+        match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
+            Some(io::ErrorKind::ConnectionRefused) => return Reason::Refused,
+            Some(io::ErrorKind::UnexpectedEof) => return Reason::Tls("the other side hung up".to_owned()),
+            _ => {}
         }
         let words = cause.to_string();
         if words.contains("tunnel") || words.contains("proxy") {
@@ -111,6 +104,14 @@ fn connect_reason(error: &reqwest::Error) -> Reason {
     Reason::Connect(deepest(error))
 }
 
+/// What an error of input and output was made from: its own source is the source of that, not that.
+fn unwrapped<'a>(cause: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => unwrapped(inner),
+        None => cause,
+    }
+}
+
 fn chain<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(error.source(), |&cause| cause.source())
 }
@@ -118,7 +119,7 @@ fn chain<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn StdErro
 /// The innermost cause: the outer ones repeat the address, with what it holds.
 fn deepest(error: &reqwest::Error) -> String {
     let outermost = || "unknown cause".to_owned();
-    chain(error).last().map_or_else(outermost, ToString::to_string)
+    chain(error).last().map_or_else(outermost, |cause| unwrapped(cause).to_string())
 }
 
 /// The environment variable that names the proxy for an address, if one does.

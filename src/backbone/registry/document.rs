@@ -112,7 +112,7 @@ fn merge(mut rows: Vec<Row>, changes: Vec<Row>) -> Vec<Row> {
 fn parse(file: &str, text: &str) -> Result<Vec<Row>, RegistryError> {
     let document: Document = toml::from_str(text).map_err(|error| {
         // Without the line itself, which the error would show: there may be a password in it.
-        let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+        let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
         RegistryError::Syntax { file: file.to_owned(), line, what: error.message().trim_end().to_owned() }
     })?;
     for (place, row) in document.backbone.iter().enumerate() {

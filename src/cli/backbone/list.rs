@@ -16,12 +16,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> CommandResult {
-    let mut table = Table::new(["name", "network", "summary", "licence", "file", "present", "pull"]);
+    let mut table = Table::new(["name", "summary", "licence", "file", "present", "pull"]);
     for entry in registry::entries().map_err(error::input)? {
         let path = entry.weights();
         table.push([
             json!(entry.name),
-            json!(entry.network.name()),
             json!(entry.summary),
             json!(entry.licence),
             json!(path.display().to_string()),

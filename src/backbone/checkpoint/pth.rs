@@ -75,8 +75,14 @@ pub(super) fn read_legacy(bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {
             _ => return Err(stream.malformed("key of a storage is no text")),
         };
         let count = stream.length64()?;
-        let size = sizes.get(&key).copied();
-        let size = size.ok_or_else(|| stream.malformed(format!("storage {key} belongs to no tensor")))?;
+        let known = sizes.get(&key).copied();
+        let (size, whole) =
+            known.ok_or_else(|| stream.malformed(format!("storage {key} belongs to no tensor")))?;
+        // Else all that follows would be read from the wrong places.
+        if count != whole {
+            let what = format!("storage {key} has {count} elements, its tensors say {whole}");
+            return Err(stream.malformed(what));
+        }
         let length = count.checked_mul(size).ok_or_else(|| stream.malformed("storage is too large"))?;
         storages.insert(key, stream.take(length)?);
     }
@@ -97,10 +103,10 @@ fn no_magic(tree: &Tree) -> CheckpointError {
 }
 
 impl Tree {
-    /// Bytes per element of every storage that the pickle refers to.
-    fn storage_sizes(&self) -> HashMap<String, usize> {
+    /// Bytes per element, and elements, of every storage that the pickle refers to.
+    fn storage_sizes(&self) -> HashMap<String, (usize, usize)> {
         let storage = |node: &Node| match node {
-            Node::Storage(storage) => Some((storage.key.clone(), storage.element.bytes)),
+            Node::Storage(storage) => Some((storage.key.clone(), (storage.element.bytes, storage.whole))),
             _ => None,
         };
         self.nodes().iter().filter_map(storage).collect()

@@ -44,6 +44,8 @@ pub(super) struct StorageRef {
     pub(super) first: usize,
     /// Elements.
     pub(super) len: usize,
+    /// Elements of the stored whole that this is a part of.
+    pub(super) whole: usize,
 }
 
 /// A tensor without its values.

@@ -11,7 +11,7 @@ use crate::backbone::registry::Entry;
 /// An http or https address. Shown without what may be secret: user, password and query.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
-    url: Url,
+    url: Box<Url>,
     /// Whether it is that of a mirror, not the registry's.
     pub(super) is_mirror: bool,
 }
@@ -20,7 +20,7 @@ impl Address {
     fn parse(text: &str, is_mirror: bool) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|error| format!("is no address: {error}"))?;
         match url.scheme() {
-            "http" | "https" => Ok(Self { url, is_mirror }),
+            "http" | "https" => Ok(Self { url: Box::new(url), is_mirror }),
             other => Err(format!("begins with {other}:, expected https: or http:")),
         }
     }

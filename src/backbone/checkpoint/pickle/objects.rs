@@ -168,7 +168,8 @@ impl Machine {
         };
         let element = Element::of_storage(class)
             .ok_or_else(|| s.malformed(format!("elements of '{class}' are not supported")))?;
-        let mut storage = StorageRef { key: text(2)?, element, first: 0, len: self.count(parts[4], s)? };
+        let whole = self.count(parts[4], s)?;
+        let mut storage = StorageRef { key: text(2)?, element, first: 0, len: whole, whole };
         // Very old files describe a storage as a part of another one: (key, offset, length).
         if let Some(Node::Tuple(view)) = parts.get(5).map(|p| &self.nodes[*p])
             && let [_, first, len] = view[..]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use sqlx::{ConnectOptions, Connection};
 
-use crate::backbone::prefix_cache;
+use crate::backbone::{prefix_cache, registry};
 use crate::cache::{Allowance, Room};
 use crate::train::descriptors;
 use crate::train::device::{self, CudaStatus};
@@ -31,6 +31,8 @@ pub struct Diagnosis {
     pub cache: FolderFound,
     /// Caches in it that have a limit.
     pub caches: Vec<CacheFound>,
+    /// Where names of taggers come from besides the program itself.
+    pub registry: RegistryFound,
     /// Checkpoints of pretrained taggers in the cache.
     pub backbones: Vec<BackboneFound>,
     /// The store that was asked about.
@@ -108,6 +110,17 @@ pub struct CacheFound {
     pub message: Option<String>,
 }
 
+/// The user's registry of taggers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RegistryFound {
+    /// Its path, if there is one.
+    pub file: Option<String>,
+    /// Names of all taggers, the built-in ones included.
+    pub names: Vec<String>,
+    /// What is wrong with it.
+    pub message: Option<String>,
+}
+
 /// A checkpoint of a pretrained tagger.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BackboneFound {
@@ -167,6 +180,7 @@ pub fn diagnose(store: &str) -> Diagnosis {
             cache_found("prefixes of taggers", &cache.join(prefix_cache::FOLDER), prefix_cache::ALLOWANCE),
             cache_found("descriptors", &cache.join(descriptors::FOLDER), descriptors::ALLOWANCE),
         ],
+        registry: registry(),
         backbones: backbones(&cache),
         store: look_at_store(store),
         disk: vec![free(&here), free(&cache)],
@@ -245,6 +259,17 @@ fn cuda() -> CudaFound {
     }
 }
 
+fn registry() -> RegistryFound {
+    let file = registry::user_file().map(|file| text(&file));
+    match registry::entries() {
+        Ok(entries) => {
+            let names = entries.iter().map(|entry| entry.name.clone()).collect();
+            RegistryFound { file, names, message: None }
+        }
+        Err(error) => RegistryFound { file, names: Vec::new(), message: Some(error.to_string()) },
+    }
+}
+
 /// The default tagger, there or not, then whatever other checkpoints the cache holds, by name.
 fn backbones(cache: &Path) -> Vec<BackboneFound> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(cache.join("backbones"))
@@ -252,7 +277,10 @@ fn backbones(cache: &Path) -> Vec<BackboneFound> {
         .flatten()
         .flatten()
         .map(|entry| entry.path())
-        .filter(|file| file.extension().is_some_and(|ending| ending == "pth" || ending == "safetensors"))
+        .filter(|file| {
+            file.extension()
+                .is_some_and(|ending| ending == "pth" || ending == "pt" || ending == "safetensors")
+        })
         .collect();
     let default = cache::default_backbone();
     files.retain(|file| *file != default);

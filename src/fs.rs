@@ -65,6 +65,16 @@ pub fn write_atomic_path<E: From<FileError>>(
     Ok(())
 }
 
+/// Gives the finished file `from` the name `to` in the same folder, replacing what is there: synced before and after.
+pub fn rename_synced(from: &Path, to: &Path) -> Result<(), FileError> {
+    File::open(from).and_then(|file| file.sync_all()).map_err(FileError::at("sync", from))?;
+    std::fs::rename(from, to).map_err(FileError::at("write", to))?;
+    if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(FileError::at("sync", folder))?;
+    }
+    Ok(())
+}
+
 /// Creates a folder with all its content: `fill` writes into a temporary folder beside it, which is renamed to
 /// `path` at the end. When `fill` fails, nothing is left. An empty folder at `path` is replaced.
 pub fn create_folder<T, E: From<FileError>>(

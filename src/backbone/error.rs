@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::checkpoint::CheckpointError;
+use super::registry::RegistryError;
 use super::weights::Problem;
 
 /// A tagger that cannot be made or used.
@@ -15,17 +16,17 @@ pub enum Error {
         /// What was asked for.
         name: String,
         /// The names in the registry.
-        known: Vec<&'static str>,
+        known: Vec<String>,
     },
     /// No weights where they are looked for.
     #[error("weights of backbone {name} are not at {}: {obtain}, or give their place with --weights", path.display())]
     Missing {
         /// The tagger.
-        name: &'static str,
+        name: String,
         /// Where they were looked for.
         path: PathBuf,
         /// What to do, in words.
-        obtain: &'static str,
+        obtain: String,
     },
     /// The file cannot be read.
     #[error(transparent)]
@@ -51,15 +52,26 @@ pub enum Error {
         count: usize,
     },
     /// The class names beside the weights are not those of the network.
-    #[error("{} names {got} classes, expected {expected}, one a line", path.display())]
+    #[error("{} names {got} classes, expected {expected}", path.display())]
     ClassNames {
         /// The file of names.
         path: PathBuf,
         /// Classes of the network.
         expected: usize,
-        /// Lines of the file.
+        /// Names in the file.
         got: usize,
     },
+    /// The file of class names beside the weights is no such file.
+    #[error("{} {what}", path.display())]
+    ClassList {
+        /// The file of names.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The user's registry file.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// libtorch refused an operation.
     #[error("backbone computation failed: {0}")]
     Torch(#[from] tch::TchError),
@@ -86,10 +98,9 @@ impl Error {
     /// Whether what the user gave is at fault, not the machine.
     pub fn is_input(&self) -> bool {
         match self {
-            Self::Unknown { .. } | Self::Missing { .. } => true,
-            Self::Checkpoint(_) | Self::Mismatch { .. } | Self::ClassNames { .. } | Self::Blocks { .. } => {
-                true
-            }
+            Self::Unknown { .. } | Self::Missing { .. } | Self::Registry(_) => true,
+            Self::Checkpoint(_) | Self::Mismatch { .. } | Self::Blocks { .. } => true,
+            Self::ClassNames { .. } | Self::ClassList { .. } => true,
             Self::Torch(_) | Self::Shape { .. } | Self::File(_) | Self::Cache { .. } => false,
         }
     }

@@ -7,9 +7,11 @@
 pub mod aisfx;
 pub mod blocks;
 pub mod checkpoint;
+pub mod class_names;
 mod error;
 pub mod panns;
 pub mod prefix_cache;
+pub mod pull;
 pub mod registry;
 pub mod resample;
 mod tagger;

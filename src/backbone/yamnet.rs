@@ -2,15 +2,15 @@
 //! architecture: Howard et al., "MobileNets", arXiv 1704.04861).
 //!
 //! Two layouts of its weights are read: batch norms folded into the convolutions (`layer1.conv.weight`), and those of
-//! torch_audioset's `yamnet.pth` (`layer1.fused.bn.weight`). Class names stand in a text file beside the weights, one
-//! a line: `yamnet_classes.txt` for `yamnet.safetensors`; without it classes are called by their numbers.
+//! torch_audioset's `yamnet.pth` (`layer1.fused.bn.weight`).
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 
 use super::blocks::{BatchNorm, BlockPlan, Blocks, Conv, Network, Pool, Thaw};
 use super::checkpoint::Checkpoint;
+use super::class_names;
 use super::error::Error;
 use super::tagger::{Activation, Head, Tagger};
 use super::weights::{Weights, sha256};
@@ -89,7 +89,7 @@ impl Yamnet {
         }
         Ok(Self {
             sha256: sha256(path)?,
-            classes: class_names(path)?,
+            classes: class_names::beside(path, CLASSES as usize)?,
             front_end: LogMel::new(device)?,
             layers,
             classifier,
@@ -227,29 +227,6 @@ pub fn network() -> Network {
     Layout::BatchNorm.network()
 }
 
-/// The names in the file beside the weights, or the numbers of the classes if there is none.
-fn class_names(weights: &Path) -> Result<Vec<String>, Error> {
-    let path = names_file(weights);
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok((0..CLASSES).map(|class| class.to_string()).collect());
-        }
-        Err(error) => return Err(crate::fs::FileError::at("read", &path)(error).into()),
-    };
-    let names: Vec<String> = text.lines().map(str::to_owned).collect();
-    match names.len() == CLASSES as usize {
-        true => Ok(names),
-        false => Err(Error::ClassNames { path, expected: CLASSES as usize, got: names.len() }),
-    }
-}
-
-/// `yamnet_classes.txt` for `yamnet.safetensors`.
-fn names_file(weights: &Path) -> PathBuf {
-    let stem = weights.file_stem().unwrap_or_default().to_string_lossy();
-    weights.with_file_name(format!("{stem}_classes.txt"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -261,20 +238,5 @@ mod tests {
         assert!((3.65e6..3.78e6).contains(&(network.parameters() as f64)), "{}", network.parameters());
         let counted = network.macs_per_second() * 0.96 / 69.2e6;
         assert!((0.97..1.03).contains(&counted), "{counted}");
-    }
-
-    #[test]
-    fn class_names_are_read_beside_the_weights_and_counted() {
-        let folder = tempfile::tempdir().unwrap();
-        let weights = folder.path().join("mine.pth");
-        assert_eq!(class_names(&weights).unwrap()[520], "520");
-        let names: Vec<String> = (0..CLASSES).map(|class| format!("Sound {class}, loud")).collect();
-        let beside = folder.path().join("mine_classes.txt");
-        std::fs::write(&beside, names.join("\n") + "\n").unwrap();
-        assert_eq!(class_names(&weights).unwrap(), names);
-        std::fs::write(&beside, "Speech\n").unwrap();
-        let error = class_names(&weights).unwrap_err();
-        assert!(error.is_input());
-        assert!(error.to_string().ends_with("mine_classes.txt names 1 classes, expected 521, one a line"));
     }
 }

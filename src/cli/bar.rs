@@ -16,3 +16,11 @@ pub(crate) fn bar(what: &'static str) -> ProgressBar {
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(0).with_style(style).with_message(what)
 }
+
+/// A bar over bytes; draws nothing when stderr is no terminal.
+pub(crate) fn bytes() -> ProgressBar {
+    let style =
+        ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::no_length().with_style(style)
+}

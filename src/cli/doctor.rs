@@ -51,6 +51,15 @@ fn table(found: &Diagnosis) -> Table {
         let taken = format!("{} entries, {}", cache.entries, megabytes(cache.bytes));
         push(&format!("cache of {}", cache.name), format!("{taken} ({limit})"));
     }
+    let registry = &found.registry;
+    push(
+        "backbones",
+        match (&registry.message, &registry.file) {
+            (Some(problem), _) => format!("not usable: {problem}"),
+            (None, Some(file)) => format!("{}; with those of {file}", registry.names.join(" ")),
+            (None, None) => registry.names.join(" "),
+        },
+    );
     for backbone in &found.backbones {
         let state =
             if backbone.present { megabytes(backbone.bytes) } else { "missing: run make setup".into() };

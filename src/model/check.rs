@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::arch::{Architecture, Source, TemporalKind};
+use super::arch::{Architecture, BackboneConfig, Source, TemporalKind};
 use crate::backbone;
 use crate::features::Descriptor;
 
@@ -42,6 +42,7 @@ impl Architecture {
     pub fn validate(&self) -> Vec<ArchitectureProblem> {
         let mut check = Check::default();
         self.check_features(&mut check);
+        self.check_backbone(&mut check);
         self.check_network(&mut check);
         self.check_training(&mut check);
         check.problems
@@ -96,15 +97,31 @@ impl Architecture {
         }
     }
 
-    fn check_network(&self, check: &mut Check) {
-        let known: Vec<&str> = backbone::registry::entries().iter().map(|entry| entry.name).collect();
-        if !known.contains(&self.backbone.name.as_str()) {
-            let message =
-                format!("\"{}\" is no backbone, expected one of: {}", self.backbone.name, known.join(", "));
-            check.add("backbone.name", message);
+    fn check_backbone(&self, check: &mut Check) {
+        let BackboneConfig { name, freeze, .. } = &self.backbone;
+        match backbone::registry::entries() {
+            Err(error) => check.add("backbone.name", error.to_string()),
+            Ok(known) => match known.iter().find(|entry| entry.name == *name) {
+                None => {
+                    let names: Vec<&str> = known.iter().map(|entry| entry.name.as_str()).collect();
+                    let message = format!("\"{name}\" is no backbone, expected one of: {}", names.join(", "));
+                    check.add("backbone.name", message);
+                }
+                Some(entry) => {
+                    let blocks = entry.network.plan().blocks.len();
+                    let frozen = freeze.count(blocks);
+                    if frozen > blocks {
+                        let message = format!("{frozen} is above {blocks}, the blocks of {name}");
+                        check.pair("backbone.freeze", "backbone.name", message);
+                    }
+                }
+            },
         }
         check.share("backbone.dropout", self.backbone.dropout);
         check.number("backbone.learning_rate", self.backbone.learning_rate, f64::MIN_POSITIVE, 10.0);
+    }
+
+    fn check_network(&self, check: &mut Check) {
         check.int("encoder.stages", self.encoder.stages, 1, 6);
         check.int("encoder.blocks", self.encoder.blocks, 1, 16);
         check.int("encoder.width", self.encoder.width, 1, 2048);
@@ -245,6 +262,23 @@ mod tests {
         for preset in crate::features::Preset::ALL {
             let architecture = Architecture { features: preset.config(), ..Architecture::default() };
             assert_eq!(architecture.validate(), []);
+        }
+    }
+
+    #[test]
+    fn what_is_frozen_is_a_word_or_a_number_of_blocks_that_there_are() {
+        let document = |freeze: Value| json!({"backbone": {"name": "cnn14", "freeze": freeze}});
+        for freeze in [json!("all"), json!("none"), json!(0), json!(6)] {
+            assert_eq!(problems(document(freeze.clone())), []);
+            let architecture = Architecture::from_value(document(freeze.clone())).unwrap();
+            assert_eq!(architecture.to_value()["backbone"]["freeze"], freeze);
+        }
+        let too_many = problems(document(json!(7)));
+        assert_eq!(too_many, [("backbone.freeze".to_owned(), Some("backbone.name".to_owned()))]);
+        for wrong in [json!("some"), json!(-1), json!(1.5), json!(null)] {
+            let problem = Architecture::from_value(document(wrong)).unwrap_err();
+            assert_eq!(problem.key, "backbone.freeze");
+            assert!(problem.message.contains("\"none\" or a number of blocks"), "{}", problem.message);
         }
     }
 

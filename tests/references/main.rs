@@ -4,9 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
 mod backbones;
+mod checkpoints;
 mod features;
 mod folders;
 mod metrics;
 mod panns;
 mod tensors;
+mod torch_file;
 mod yamnet;

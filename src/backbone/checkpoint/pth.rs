@@ -1,5 +1,6 @@
 //! torch's two containers: where the pickle lies and where the bytes of its storages lie.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use super::archive;
@@ -11,6 +12,12 @@ use super::{Checkpoint, CheckpointError, Layout};
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 /// Keys that training loops keep the state dict under, in order of preference.
 const STATE_KEYS: [&str; 3] = ["model", "state_dict", "model_state_dict"];
+/// Longest name of a tensor.
+const LONGEST_KEY: usize = 1000;
+/// Tensors may share a storage, and one may be repeated along an axis, so a file may be larger in memory than on disk.
+/// By no more than this, or many times itself: a small file is not to fill the memory.
+const SPARE_BYTES: usize = 64 << 20;
+const MOST_TIMES: usize = 4;
 /// How deep values that are no weights are listed.
 const LISTED_DEPTH: usize = 2;
 
@@ -36,7 +43,7 @@ pub(super) fn read_zip<'a>(bytes: &'a [u8]) -> Result<Checkpoint, CheckpointErro
     let storage =
         |(name, content): &(String, &'a [u8])| Some((name.strip_prefix(&folder)?.to_owned(), *content));
     let storages = entries.iter().filter_map(storage).collect();
-    checkpoint(&tree, &storages, Layout::Zip)
+    checkpoint(&tree, &storages, Layout::Zip, bytes.len())
 }
 
 /// A sequence: magic number, protocol, system, object, storage keys, then length and bytes of each storage.
@@ -68,12 +75,18 @@ pub(super) fn read_legacy(bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {
             _ => return Err(stream.malformed("key of a storage is no text")),
         };
         let count = stream.length64()?;
-        let size = sizes.get(&key).copied();
-        let size = size.ok_or_else(|| stream.malformed(format!("storage {key} belongs to no tensor")))?;
+        let known = sizes.get(&key).copied();
+        let (size, whole) =
+            known.ok_or_else(|| stream.malformed(format!("storage {key} belongs to no tensor")))?;
+        // Else all that follows would be read from the wrong places.
+        if count != whole {
+            let what = format!("storage {key} has {count} elements, its tensors say {whole}");
+            return Err(stream.malformed(what));
+        }
         let length = count.checked_mul(size).ok_or_else(|| stream.malformed("storage is too large"))?;
         storages.insert(key, stream.take(length)?);
     }
-    checkpoint(&tree, &storages, Layout::Legacy)
+    checkpoint(&tree, &storages, Layout::Legacy, bytes.len())
 }
 
 fn no_magic(tree: &Tree) -> CheckpointError {
@@ -90,33 +103,46 @@ fn no_magic(tree: &Tree) -> CheckpointError {
 }
 
 impl Tree {
-    /// Bytes per element of every storage that the pickle refers to.
-    fn storage_sizes(&self) -> HashMap<String, usize> {
+    /// Bytes per element, and elements, of every storage that the pickle refers to.
+    fn storage_sizes(&self) -> HashMap<String, (usize, usize)> {
         let storage = |node: &Node| match node {
-            Node::Storage(storage) => Some((storage.key.clone(), storage.element.bytes)),
+            Node::Storage(storage) => Some((storage.key.clone(), (storage.element.bytes, storage.whole))),
             _ => None,
         };
         self.nodes().iter().filter_map(storage).collect()
     }
 }
 
-fn checkpoint(tree: &Tree, storages: &Storages<'_>, layout: Layout) -> Result<Checkpoint, CheckpointError> {
+fn checkpoint(
+    tree: &Tree,
+    storages: &Storages<'_>,
+    layout: Layout,
+    file_bytes: usize,
+) -> Result<Checkpoint, CheckpointError> {
     let mut tensors = BTreeMap::new();
     let mut other = Vec::new();
+    let mut left = file_bytes.saturating_mul(MOST_TIMES).saturating_add(SPARE_BYTES);
     let state =
         state_dict(tree).ok_or_else(|| CheckpointError::NoTensors { found: words(tree, tree.root) })?;
     for (key, value) in entries(tree, state) {
-        match tree.node(value) {
-            Node::Tensor(spec) => {
-                let bytes = storages.get(&spec.storage.key).ok_or_else(|| CheckpointError::Tensor {
-                    name: key.clone(),
-                    what: format!("its storage {} is not in the file", spec.storage.key),
-                })?;
-                let tensor = spec.build(&key, bytes)?;
-                tensors.insert(key, tensor);
-            }
-            _ => other.push((key, words(tree, value))),
+        if key.len() > LONGEST_KEY {
+            let what = format!("state dict has a key of {} bytes, which is no name of a tensor", key.len());
+            return Err(CheckpointError::Container(what));
         }
+        let key = key.into_owned();
+        let Node::Tensor(spec) = tree.node(value) else {
+            other.push((key, words(tree, value)));
+            continue;
+        };
+        let wrong = |what: String| CheckpointError::Tensor { name: key.clone(), what };
+        let bytes = storages.get(&spec.storage.key);
+        let bytes =
+            bytes.ok_or_else(|| wrong(format!("its storage {} is not in the file", spec.storage.key)))?;
+        left = left.checked_sub(spec.bytes()).ok_or_else(|| {
+            wrong(format!("shape {:?}: too large for a file of {file_bytes} bytes", spec.shape))
+        })?;
+        let tensor = spec.build(&key, bytes)?;
+        tensors.insert(key, tensor);
     }
     if tree.root != state {
         list(tree, tree.root, state, "", LISTED_DEPTH, &mut other);
@@ -139,10 +165,10 @@ fn state_dict(tree: &Tree) -> Option<Ref> {
 }
 
 /// The entries of a dict whose keys are text or numbers; none of anything else.
-fn entries(tree: &Tree, at: Ref) -> Vec<(String, Ref)> {
+fn entries(tree: &Tree, at: Ref) -> Vec<(Cow<'_, str>, Ref)> {
     let named = |(key, value): &(Ref, Ref)| match tree.node(*key) {
-        Node::Text(text) => Some((text.clone(), *value)),
-        Node::Int(number) => Some((number.to_string(), *value)),
+        Node::Text(text) => Some((Cow::Borrowed(text.as_str()), *value)),
+        Node::Int(number) => Some((Cow::Owned(number.to_string()), *value)),
         _ => None,
     };
     match tree.node(at) {
@@ -159,7 +185,7 @@ fn entry(tree: &Tree, at: Ref, key: &str) -> Option<Ref> {
 fn list(tree: &Tree, at: Ref, skip: Ref, path: &str, depth: usize, out: &mut Vec<(String, String)>) {
     let children = match tree.node(at) {
         Node::Tuple(items) | Node::List(items) if path.is_empty() => {
-            items.iter().enumerate().map(|(i, at)| (format!("[{i}]"), *at)).collect()
+            items.iter().enumerate().map(|(i, at)| (Cow::Owned(format!("[{i}]")), *at)).collect()
         }
         _ => entries(tree, at),
     };
@@ -169,10 +195,15 @@ fn list(tree: &Tree, at: Ref, skip: Ref, path: &str, depth: usize, out: &mut Vec
     }
     for (key, child) in children {
         if child != skip {
+            let key = shortened(&key);
             let path = if path.is_empty() { key } else { format!("{path}.{key}") };
             list(tree, child, skip, &path, depth - 1, out);
         }
     }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(60).collect()
 }
 
 /// A value in a few words.
@@ -183,7 +214,7 @@ fn words(tree: &Tree, at: Ref) -> String {
         Node::Int(value) => value.to_string(),
         Node::BigInt(bytes) => format!("integer of {} bytes", bytes.len()),
         Node::Float(value) => value.to_string(),
-        Node::Text(text) => format!("'{}'", text.chars().take(60).collect::<String>()),
+        Node::Text(text) => format!("'{}'", shortened(text)),
         Node::Bytes(bytes) => format!("{} bytes", bytes.len()),
         Node::Tuple(items) => format!("tuple of {}", items.len()),
         Node::List(items) => format!("list of {}", items.len()),

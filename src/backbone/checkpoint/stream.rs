@@ -18,6 +18,11 @@ impl<'a> Stream<'a> {
         self.at
     }
 
+    /// All bytes, read or not.
+    pub(super) fn length(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The next `count` bytes.
     pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], CheckpointError> {
         let end = self.at.checked_add(count).filter(|end| *end <= self.bytes.len());

@@ -44,6 +44,8 @@ pub(super) struct StorageRef {
     pub(super) first: usize,
     /// Elements.
     pub(super) len: usize,
+    /// Elements of the stored whole that this is a part of.
+    pub(super) whole: usize,
 }
 
 /// A tensor without its values.
@@ -60,9 +62,14 @@ pub(super) struct TensorSpec {
 /// A broadcast tensor is stored small and is large in memory; no weights are this large.
 const MOST_ELEMENTS: usize = 1 << 31;
 /// libtorch's own limit.
-const MOST_AXES: usize = 64;
+pub(super) const MOST_AXES: usize = 64;
 
 impl TensorSpec {
+    /// Bytes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.shape.iter().fold(self.storage.element.bytes, |bytes, n| bytes.saturating_mul(*n))
+    }
+
     /// The tensor with its values copied out of its storage's bytes, contiguous.
     pub(super) fn build(&self, name: &str, bytes: &[u8]) -> Result<Tensor, CheckpointError> {
         let size = self.storage.element.bytes;

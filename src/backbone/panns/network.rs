@@ -8,6 +8,7 @@ use super::front_end::{FrontEnd, HOP, SAMPLE_RATE};
 use super::variant::Variant;
 use crate::backbone::blocks::{Blocks, Thaw};
 use crate::backbone::checkpoint::Checkpoint;
+use crate::backbone::class_names;
 use crate::backbone::error::Error;
 use crate::backbone::tagger::{Head, Tagger};
 use crate::backbone::weights::{Weights, sha256};
@@ -20,6 +21,7 @@ pub(super) const CLASSES: i64 = 527;
 pub struct Panns {
     variant: Variant,
     sha256: String,
+    classes: Vec<String>,
     front_end: FrontEnd,
     blocks: Blocks,
     fc1: Linear,
@@ -64,7 +66,8 @@ impl Panns {
         if !problems.is_empty() {
             return Err(Error::Mismatch { name: variant.name, path: path.to_owned(), problems });
         }
-        Ok(Self { variant: *variant, sha256, front_end, blocks, fc1, fc_audioset })
+        let classes = class_names::beside(path, CLASSES as usize)?;
+        Ok(Self { variant: *variant, sha256, classes, front_end, blocks, fc1, fc_audioset })
     }
 
     /// Which network it is.
@@ -115,8 +118,7 @@ impl Tagger for Panns {
     }
 
     fn heads(&self) -> Vec<Head> {
-        // By the index in AudioSet's class list, which is not a part of the checkpoints.
-        let classes = (0..CLASSES).map(|class| class.to_string()).collect();
+        let classes = self.classes.clone();
         vec![Head { name: "audioset", classes, activation: self.variant.activation }]
     }
 

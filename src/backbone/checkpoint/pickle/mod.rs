@@ -74,6 +74,8 @@ struct Machine {
     stack: Vec<Ref>,
     marks: Vec<usize>,
     memo: std::collections::HashMap<u64, Ref>,
+    /// Pairs that were copied from one container to another.
+    copied: usize,
 }
 
 impl Machine {

@@ -2,20 +2,25 @@
 
 use super::super::CheckpointError;
 use super::super::stream::Stream;
-use super::super::tensor::{Element, StorageRef, TensorSpec};
+use super::super::tensor::{Element, MOST_AXES, StorageRef, TensorSpec};
 use super::{Machine, Node, Ref};
+
+/// A call's arguments beyond these say nothing about a tensor.
+const MOST_ARGUMENTS: usize = 8;
+/// Longest name of a class, a function or a storage. Names are copied each time they are used.
+const LONGEST_NAME: usize = 256;
 
 impl Machine {
     pub(super) fn object(&mut self, op: u8, s: &mut Stream<'_>) -> Result<(), CheckpointError> {
         match op {
             b'c' => {
                 let (module, name) = (s.line()?, s.line()?);
-                self.push(Node::Global(format!("{module} {name}")));
+                self.push(Node::Global(global(&module, &name, s)?));
             }
             0x93 => {
                 let (name, module) = (self.pop(s)?, self.pop(s)?);
                 let node = match (&self.nodes[module], &self.nodes[name]) {
-                    (Node::Text(module), Node::Text(name)) => Node::Global(format!("{module} {name}")),
+                    (Node::Text(module), Node::Text(name)) => Node::Global(global(module, name, s)?),
                     _ => return Err(s.malformed("pickle global has no name")),
                 };
                 self.push(node);
@@ -26,7 +31,7 @@ impl Machine {
                 self.top(s)?;
             }
             b'i' => {
-                let callable = format!("{} {}", s.line()?, s.line()?);
+                let callable = global(&s.line()?, &s.line()?, s)?;
                 self.pop_mark(s)?;
                 self.push(Node::Opaque { callable });
             }
@@ -41,7 +46,7 @@ impl Machine {
                 }
                 let (args, callable) = (self.pop(s)?, self.pop(s)?);
                 let args = match &self.nodes[args] {
-                    Node::Tuple(args) => args.clone(),
+                    Node::Tuple(args) => args.iter().take(MOST_ARGUMENTS).copied().collect::<Vec<_>>(),
                     _ => return Err(s.malformed("pickle calls something without a tuple of arguments")),
                 };
                 self.call(callable, &args, s)?;
@@ -59,7 +64,7 @@ impl Machine {
         };
         let node = match (name.as_str(), args) {
             ("collections OrderedDict", []) => Node::Dict(Vec::new()),
-            ("collections OrderedDict", [items]) => Node::Dict(self.items(*items)),
+            ("collections OrderedDict", [items]) => Node::Dict(self.items(*items, s)?),
             ("torch Size", [sizes]) => {
                 self.stack.push(*sizes);
                 return Ok(());
@@ -81,15 +86,21 @@ impl Machine {
     }
 
     /// The pairs of a list of two-element tuples.
-    fn items(&self, at: Ref) -> Vec<(Ref, Ref)> {
+    fn items(&mut self, at: Ref, s: &Stream<'_>) -> Result<Vec<(Ref, Ref)>, CheckpointError> {
         let pair = |at: &Ref| match &self.nodes[*at] {
             Node::Tuple(pair) | Node::List(pair) if pair.len() == 2 => Some((pair[0], pair[1])),
             _ => None,
         };
-        match &self.nodes[at] {
+        let items: Vec<(Ref, Ref)> = match &self.nodes[at] {
             Node::Tuple(items) | Node::List(items) => items.iter().filter_map(pair).collect(),
             Node::Dict(items) => items.clone(),
             _ => Vec::new(),
+        };
+        // A list that many dicts are made of again and again is no weights, and would fill the memory.
+        self.copied += items.len();
+        match self.copied <= s.length() {
+            true => Ok(items),
+            false => Err(s.malformed("pickle makes too many dicts of one list")),
         }
     }
 
@@ -114,6 +125,9 @@ impl Machine {
 
     fn counts(&self, at: Ref, s: &Stream<'_>) -> Result<Vec<usize>, CheckpointError> {
         match &self.nodes[at] {
+            Node::Tuple(items) | Node::List(items) if items.len() > MOST_AXES => {
+                Err(s.malformed(format!("tensor has {} axes", items.len())))
+            }
             Node::Tuple(items) | Node::List(items) => items.iter().map(|i| self.count(*i, s)).collect(),
             _ => Err(s.malformed("tensor shape is no tuple")),
         }
@@ -137,6 +151,9 @@ impl Machine {
             return Err(s.malformed("persistent id is no tuple"));
         };
         let text = |at: usize| match parts.get(at).map(|p| &self.nodes[*p]) {
+            Some(Node::Text(text)) if text.len() > LONGEST_NAME => {
+                Err(s.malformed("key of a storage is too long"))
+            }
             Some(Node::Text(text)) => Ok(text.clone()),
             // Keys of old files may be numbers.
             Some(Node::Int(number)) => Ok(number.to_string()),
@@ -151,7 +168,8 @@ impl Machine {
         };
         let element = Element::of_storage(class)
             .ok_or_else(|| s.malformed(format!("elements of '{class}' are not supported")))?;
-        let mut storage = StorageRef { key: text(2)?, element, first: 0, len: self.count(parts[4], s)? };
+        let whole = self.count(parts[4], s)?;
+        let mut storage = StorageRef { key: text(2)?, element, first: 0, len: whole, whole };
         // Very old files describe a storage as a part of another one: (key, offset, length).
         if let Some(Node::Tuple(view)) = parts.get(5).map(|p| &self.nodes[*p])
             && let [_, first, len] = view[..]
@@ -161,5 +179,13 @@ impl Machine {
         }
         self.push(Node::Storage(storage));
         Ok(())
+    }
+}
+
+/// A class or function by its module and name.
+fn global(module: &str, name: &str, s: &Stream<'_>) -> Result<String, CheckpointError> {
+    match module.len() + name.len() < LONGEST_NAME {
+        true => Ok(format!("{module} {name}")),
+        false => Err(s.malformed("name of a class or function is too long")),
     }
 }

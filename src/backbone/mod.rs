@@ -24,4 +24,4 @@ pub use prefix_cache::{PrefixCache, PrefixKey};
 pub use registry::load;
 pub use resample::Resampler;
 pub use tagger::{Activation, Head, Tagger, Tap};
-pub use weights::Problem;
+pub use weights::{Problem, sha256 as weights_sha256};

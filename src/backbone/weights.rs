@@ -99,7 +99,7 @@ impl Weights {
 }
 
 /// Digest of a file of weights, in hexadecimal.
-pub(super) fn sha256(path: &Path) -> Result<String, FileError> {
+pub fn sha256(path: &Path) -> Result<String, FileError> {
     use sha2::Digest;
     let bytes = std::fs::read(path).map_err(FileError::at("read", path))?;
     Ok(sha2::Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())

@@ -7,8 +7,8 @@ use crate::search::snapshot::Proposal;
 use crate::store::Study;
 
 /// Identifies everything that determines what a proposal scores in a study: two trials with the same key have
-/// the same result, so the second need not be trained.
-pub(super) fn trial_key(study: &Study, proposal: &Proposal) -> String {
+/// the same result, so the second need not be trained. `weights`: the digest of the tagger's.
+pub(super) fn trial_key(study: &Study, proposal: &Proposal, weights: Option<&str>) -> String {
     // A network's sums come out in another order on another kind of device; not so on another one of its kind.
     let device =
         study.settings.devices.first().map_or("cpu", |device| device.split(':').next().unwrap_or("cpu"));
@@ -20,6 +20,7 @@ pub(super) fn trial_key(study: &Study, proposal: &Proposal) -> String {
         "validation": study.settings.validation,
         "threads": study.settings.threads,
         "device": device,
+        "weights": weights,
         "version": env!("CARGO_PKG_VERSION"),
     });
     // The fingerprint does not tell how labels are read. A layout that was detected follows from it.
@@ -88,21 +89,30 @@ mod tests {
     #[test]
     fn depends_on_what_determines_a_score_and_on_nothing_else() {
         let base = study("a", "f", "cuda:0");
-        let key = trial_key(&base, &proposal(json!({"a": {"b": 1, "c": [2, 3]}, "d": 4}), 9));
+        let key = trial_key(&base, &proposal(json!({"a": {"b": 1, "c": [2, 3]}, "d": 4}), 9), None);
         let mut again = proposal(json!({"d": 4, "a": {"c": [2, 3], "b": 1}}), 9);
         again.repeat_of = Some(TrialId(7));
         again.number = 8;
-        assert_eq!(trial_key(&study("other", "f", "cuda:1"), &again), key);
+        assert_eq!(trial_key(&study("other", "f", "cuda:1"), &again, None), key);
         again.epochs = 6;
         let mut named = study("a", "f", "cuda:0");
         named.settings.layout = Some(Layout::Starss22);
         let others = [
-            trial_key(&base, &again),
-            trial_key(&base, &proposal(json!({"a": {"b": 1, "c": [3, 2]}, "d": 4}), 9)),
-            trial_key(&base, &proposal(json!({"a": {"b": 1, "c": [2, 3]}, "d": 4}), 8)),
-            trial_key(&study("a", "g", "cuda:0"), &proposal(json!({"a": {"b": 1, "c": [2, 3]}, "d": 4}), 9)),
-            trial_key(&study("a", "f", "cpu"), &proposal(json!({"a": {"b": 1, "c": [2, 3]}, "d": 4}), 9)),
-            trial_key(&named, &proposal(json!({"a": {"b": 1, "c": [2, 3]}, "d": 4}), 9)),
+            trial_key(&base, &again, None),
+            trial_key(&base, &proposal(json!({"a": {"b": 1, "c": [3, 2]}, "d": 4}), 9), None),
+            trial_key(&base, &proposal(json!({"a": {"b": 1, "c": [2, 3]}, "d": 4}), 8), None),
+            trial_key(
+                &study("a", "g", "cuda:0"),
+                &proposal(json!({"a": {"b": 1, "c": [2, 3]}, "d": 4}), 9),
+                None,
+            ),
+            trial_key(
+                &study("a", "f", "cpu"),
+                &proposal(json!({"a": {"b": 1, "c": [2, 3]}, "d": 4}), 9),
+                None,
+            ),
+            trial_key(&base, &proposal(json!({"a": {"b": 1, "c": [2, 3]}, "d": 4}), 9), Some("w")),
+            trial_key(&named, &proposal(json!({"a": {"b": 1, "c": [2, 3]}, "d": 4}), 9), None),
         ];
         assert!(others.iter().all(|other| *other != key));
     }

@@ -12,6 +12,7 @@ mod notice;
 mod run;
 mod study;
 mod tick;
+mod weights;
 
 pub use error::ControllerError;
 pub use interrupt::Interrupts;

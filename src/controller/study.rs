@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::candidates;
 use super::error::ControllerError;
+use super::weights::WeightsSeen;
 use crate::cache;
 use crate::dataset::{Layout, OpenOptions};
 use crate::fs::FileError;
@@ -40,6 +41,8 @@ pub struct Opened {
     pub study: Study,
     /// What it searches.
     pub space: SearchSpace,
+    /// The weights that its candidates begin with.
+    pub(super) weights: WeightsSeen,
     /// Keeps other controllers out; the kernel drops the lock when this process dies, however it dies.
     _lock: File,
 }
@@ -89,7 +92,7 @@ pub async fn launch(
     let id = store.create_study(new).await?;
     let study = store.study_by_id(id).await?;
     let lock = lock(&store, &study)?;
-    Ok(Opened { store, study, space, _lock: lock })
+    Ok(Opened { store, study, space, weights: WeightsSeen::default(), _lock: lock })
 }
 
 /// Takes up a study: the named one, or the latest that has not ended. `None` when it has ended already. `read` hears how
@@ -126,7 +129,7 @@ pub async fn resume(
         study.settings.workers = workers;
     }
     store.set_study_state(study.id, StudyState::Running).await?;
-    Ok((study.clone(), Some(Opened { store, study, space, _lock: lock })))
+    Ok((study.clone(), Some(Opened { store, study, space, weights: WeightsSeen::default(), _lock: lock })))
 }
 
 /// What a dataset contains; what is found out about it is kept in the cache folder, where trainers look for it.

@@ -14,7 +14,7 @@ const LOGITS_TOLERANCE: f64 = 1e-3;
 
 /// The network, when its weights are there.
 fn aisfx() -> Option<Aisfx> {
-    let weights = registry::default_weights("aisfx").unwrap();
+    let weights = registry::weights_of("aisfx", None).unwrap();
     if !weights.exists() {
         eprintln!("skipped: no weights at {}; `make setup` puts them there", weights.display());
         return None;

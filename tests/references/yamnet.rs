@@ -57,7 +57,7 @@ fn shared() -> PathBuf {
 /// The weights: those of the shared data, or those in the user's cache.
 fn weights() -> Option<PathBuf> {
     let places =
-        [shared().join("data/backbones/yamnet.safetensors"), registry::default_weights("yamnet").unwrap()];
+        [shared().join("data/backbones/yamnet.safetensors"), registry::weights_of("yamnet", None).unwrap()];
     let found = places.iter().find(|path| path.exists()).cloned();
     if found.is_none() {
         eprintln!("skipped: no weights of YAMNet at {} or {}", places[0].display(), places[1].display());

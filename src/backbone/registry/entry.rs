@@ -91,14 +91,6 @@ pub fn find(name: &str) -> Result<&'static Entry, Error> {
     found.ok_or_else(|| Error::Unknown { name: name.to_owned(), known: known() })
 }
 
-/// Where the weights of a tagger lie by default ([`Entry::weights`]).
-///
-/// # Errors
-/// As [`find`].
-pub fn default_weights(name: &str) -> Result<PathBuf, Error> {
-    Ok(find(name)?.weights())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! A tagger by its name.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tch::Device;
 
@@ -8,7 +8,7 @@ use super::entry::find;
 use crate::backbone::{Error, Tagger, Thaw};
 
 /// Reads the tagger called `name` onto `device`: from `weights`, or from its place in the cache
-/// ([`default_weights`](super::default_weights)). Blocks that `thaw` names become variables; without it all are frozen.
+/// ([`Entry::weights`](super::Entry::weights)). Blocks that `thaw` names become variables; without it all are frozen.
 ///
 /// # Errors
 /// No such name, no file, or a file that is not for its network.
@@ -19,11 +19,19 @@ pub fn load(
     thaw: Option<&Thaw>,
 ) -> Result<Box<dyn Tagger>, Error> {
     let entry = find(name)?;
-    let path = weights.map_or_else(|| entry.weights(), Path::to_owned);
+    let path = weights_of(name, weights)?;
     if !path.exists() {
         return Err(Error::Missing { name: entry.name.clone(), path, obtain: entry.how_to_obtain() });
     }
     entry.network.load(&path, device, thaw)
+}
+
+/// The file that [`load`] reads.
+///
+/// # Errors
+/// No such name.
+pub fn weights_of(name: &str, weights: Option<&Path>) -> Result<PathBuf, Error> {
+    Ok(weights.map_or(find(name)?.weights(), Path::to_owned))
 }
 
 #[cfg(test)]

@@ -10,6 +10,6 @@ mod load;
 mod network;
 
 pub use document::{RegistryError, user_file};
-pub use entry::{Entry, default_weights, entries, find};
-pub use load::load;
+pub use entry::{Entry, entries, find};
+pub use load::{load, weights_of};
 pub use network::Network;

@@ -1,0 +1,56 @@
+//! Which weights a candidate's tagger has, by their content: the file behind a name or a path can change.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use crate::backbone;
+use crate::model::arch::Architecture;
+
+/// Digests of the files of weights that candidates have named so far.
+#[derive(Debug, Default)]
+pub(super) struct WeightsSeen {
+    /// By path, with the length and time of the file that was read.
+    digests: Mutex<BTreeMap<PathBuf, (u64, SystemTime, String)>>,
+}
+
+impl WeightsSeen {
+    /// The digest of the weights that a candidate's tagger will be loaded from; `None` when there are none, and the trial
+    /// will say so.
+    pub(super) fn digest(&self, architecture: &serde_json::Value) -> Option<String> {
+        let config = Architecture::from_value(architecture.clone()).ok()?.backbone;
+        let path = backbone::registry::weights_of(&config.name, config.weights.as_deref()).ok()?;
+        let found = path.metadata().ok()?;
+        let (length, changed) = (found.len(), found.modified().ok()?);
+        let mut digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of_length, of_time, digest)) = digests.get(&path)
+            && (*of_length, *of_time) == (length, changed)
+        {
+            return Some(digest.clone());
+        }
+        let digest = backbone::weights_sha256(&path).ok()?;
+        digests.insert(path, (length, changed, digest.clone()));
+        Some(digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_file_under_the_same_path_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.pth");
+        let architecture = serde_json::json!({"backbone": {"name": "cnn6", "weights": path}});
+        let seen = WeightsSeen::default();
+        assert_eq!(seen.digest(&architecture), None);
+        std::fs::write(&path, "one").unwrap();
+        let first = seen.digest(&architecture);
+        assert!(first.is_some());
+        assert_eq!(seen.digest(&architecture), first);
+        std::fs::write(&path, "another").unwrap();
+        assert_ne!(seen.digest(&architecture), first);
+    }
+}

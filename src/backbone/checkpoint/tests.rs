@@ -97,8 +97,9 @@ fn one_wrong_byte_anywhere_gives_an_error_or_tensors_of_the_right_form() {
             let same = read.tensors.iter().filter(|(key, tensor)| {
                 expected.get(*key).is_some_and(|other| other.size() == tensor.size() && other == *tensor)
             });
-            // A byte is of one name, one shape or one value; a storage that two tensors share is of both.
-            assert!(same.count() + 2 >= read.tensors.len(), "{name} changed at {at}");
+            // A byte is of one name, one shape or one value, and a value of three tensors at most: fc1.weight, fc1.base
+            // and fc_audioset.bias are views of one storage.
+            assert!(same.count() + 3 >= read.tensors.len(), "{name} changed at {at}");
         }
     }
 }

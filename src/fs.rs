@@ -108,12 +108,6 @@ pub fn is_occupied(path: &Path) -> bool {
     }
 }
 
-/// Syncs a file that was written under another name in the same folder, and renames it to `path`.
-pub fn put_in_place(unfinished: &Path, path: &Path) -> Result<(), FileError> {
-    File::open(unfinished).and_then(|file| file.sync_all()).map_err(FileError::at("sync", unfinished))?;
-    std::fs::rename(unfinished, path).map_err(FileError::at("write", path))
-}
-
 fn write_atomic_with(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), FileError> {
     let mut temporary = temporary_beside(path)?;
     write(temporary.as_file_mut()).map_err(FileError::at("write", path))?;

@@ -225,7 +225,7 @@ impl Entry<'_> {
         let unfinished = self.path.with_extension("part");
         safetensors::serialize_to_file([(FRAMES, view)], Some(about), &unfinished)
             .map_err(|e| wrong(e.to_string()))?;
-        Ok(fs::put_in_place(&unfinished, &self.path)?)
+        Ok(fs::rename_synced(&unfinished, &self.path)?)
     }
 
     /// What the file says about itself.

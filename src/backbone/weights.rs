@@ -2,11 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
 
 use crate::fs::FileError;
+use crate::tensor_file::hex;
+
+/// Bytes of a file that are read at a time.
+const PIECE: usize = 1 << 20;
 
 /// One tensor that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,9 +105,21 @@ impl Weights {
     }
 }
 
-/// Digest of a file of weights, in hexadecimal.
+/// SHA-256 of a file, however large, in hexadecimal.
+///
+/// # Errors
+/// The file cannot be read.
 pub fn sha256(path: &Path) -> Result<String, FileError> {
-    use sha2::Digest;
-    let bytes = std::fs::read(path).map_err(FileError::at("read", path))?;
-    Ok(sha2::Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+    let digest = || -> io::Result<String> {
+        let mut file = File::open(path)?;
+        let mut digest = Sha256::new();
+        let mut piece = vec![0; PIECE];
+        loop {
+            match file.read(&mut piece)? {
+                0 => return Ok(hex(&digest.finalize())),
+                count => digest.update(&piece[..count]),
+            }
+        }
+    };
+    digest().map_err(FileError::at("read", path))
 }

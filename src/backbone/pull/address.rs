@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::tensor_file::hex_digest;
 use reqwest::Url;
-use sha2::{Digest, Sha256};
 
 use super::error::PullError;
 use crate::backbone::registry::Entry;
@@ -31,7 +31,7 @@ impl Address {
 
     /// Names the address in files, which must not hold its secrets.
     pub(super) fn digest(&self) -> String {
-        super::digest::hex(&Sha256::digest(self.url.as_str()))
+        hex_digest(self.url.as_str())
     }
 }
 

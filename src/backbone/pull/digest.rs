@@ -1,36 +1,9 @@
-//! Digests of files, and the record of a digest beside a file.
+//! The record of a digest beside a file.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use crate::fs::{self, FileError};
-
-/// Bytes read at a time.
-const PIECE: usize = 1 << 20;
-
-/// Bytes as lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// SHA-256 of a file, however large, in hexadecimal.
-pub(super) fn of_file(path: &Path) -> Result<String, FileError> {
-    let digest = || -> io::Result<String> {
-        let mut file = File::open(path)?;
-        let mut digest = Sha256::new();
-        let mut piece = vec![0; PIECE];
-        loop {
-            match file.read(&mut piece)? {
-                0 => return Ok(hex(&digest.finalize())),
-                count => digest.update(&piece[..count]),
-            }
-        }
-    };
-    digest().map_err(FileError::at("read", path))
-}
 
 /// Where the digest of a file is recorded: `cnn6.pth.sha256` beside `cnn6.pth`.
 pub(super) fn record_path(file: &Path) -> PathBuf {
@@ -73,7 +46,7 @@ mod tests {
         assert_eq!(recorded(&file).unwrap(), None);
         // FIPS 180-2, appendix B.1.
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(of_file(&file).unwrap(), expected);
+        assert_eq!(crate::backbone::weights_sha256(&file).unwrap(), expected);
         record(&file, expected).unwrap();
         assert_eq!(recorded(&file).unwrap().as_deref(), Some(expected));
         std::fs::write(record_path(&file), "no digest\n").unwrap();

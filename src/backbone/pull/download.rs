@@ -7,11 +7,11 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 
 use super::address::Address;
 use super::client::{self, Client};
-use super::digest;
 use super::error::{Failure, PullError, Reason};
 use super::exchange::{Ended, Exchange};
 use super::partial::Partial;
 use super::watch::{Notice, Watch};
+use crate::backbone::weights;
 
 /// First and longest wait before another try.
 const FIRST_WAIT: Duration = Duration::from_millis(300);
@@ -89,7 +89,7 @@ pub(super) async fn download<'a>(
 
 /// The digest of the fetched file, or why it is not what was wanted.
 fn accept(job: &Job<'_>) -> Result<Result<String, Reason>, PullError> {
-    let got = digest::of_file(job.partial.path())?;
+    let got = weights::sha256(job.partial.path())?;
     if let Some(Expected { sha256, whose }) = &job.expected
         && *sha256 != got
     {

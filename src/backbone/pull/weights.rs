@@ -174,7 +174,7 @@ fn present(entry: &Entry, target: &Path, watch: &dyn Watch) -> Result<Option<Sto
     if !target.exists() {
         return Ok(None);
     }
-    let got = digest::of_file(target)?;
+    let got = crate::backbone::weights::sha256(target)?;
     let expected = expected(entry, target)?;
     if let Some(Expected { sha256, whose }) = &expected
         && *sha256 != got

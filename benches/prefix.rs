@@ -7,12 +7,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use at2seld::backbone::blocks::Network;
 use at2seld::backbone::panns::CNN14;
 use at2seld::model::arch::{Architecture, Source};
 use at2seld::train;
 use at2seld::train::trial::{EpochReport, Instruction, Progress, TrialSpec};
 use tch::{Device, Kind, Tensor};
+
+mod random_weights;
 
 const RATE: u32 = 24_000;
 const RECORDINGS: usize = 6;
@@ -23,7 +24,7 @@ fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     dataset(&folder.path().join("data"));
     let weights = folder.path().join("cnn14.safetensors");
-    checkpoint(&CNN14.network(), &weights);
+    random_weights::write(&CNN14.network(), Some("bn0"), &[("fc1", 2048), ("fc_audioset", 527)], &weights);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{RECORDINGS} recordings of {SECONDS} s, {EPOCHS} epochs, {threads} threads\n");
     println!("{:<24} {:>8} {:>12}", "trial", "whole, s", "an epoch, s");
@@ -94,28 +95,4 @@ fn dataset(folder: &Path) {
         let rows: String = (0..SECONDS * 5).map(|frame| format!("{frame},0,0,10,0,100\n")).collect();
         std::fs::write(labels.join(format!("{name}.csv")), rows).expect("a file");
     }
-}
-
-/// Random weights for a network of the PANNs family, as a checkpoint.
-fn checkpoint(network: &Network, path: &Path) {
-    let options = (Kind::Float, Device::Cpu);
-    let mut tensors = Vec::new();
-    let norm = |tensors: &mut Vec<(String, Tensor)>, name: &str, channels: i64| {
-        for (part, value) in [("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)] {
-            tensors.push((format!("{name}.{part}"), Tensor::full([channels], value, options)));
-        }
-    };
-    norm(&mut tensors, "bn0", 64);
-    for conv in network.blocks.iter().flat_map(|block| &block.convs) {
-        let scale = (conv.shape[1..].iter().product::<i64>() as f64).sqrt();
-        tensors.push((format!("{}.weight", conv.name), Tensor::randn(conv.shape, options) / scale));
-        conv.norm.iter().for_each(|batch_norm| norm(&mut tensors, &batch_norm.name, conv.shape[0]));
-    }
-    let channels = network.taps().last().map_or(1, |tap| tap.channels);
-    for (name, output) in [("fc1", channels), ("fc_audioset", 527)] {
-        tensors.push((format!("{name}.weight"), Tensor::randn([output, channels], options) * 0.01));
-        tensors.push((format!("{name}.bias"), Tensor::zeros([output], options)));
-    }
-    let named: Vec<(&str, &Tensor)> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
-    Tensor::write_safetensors(&named, path).expect("a checkpoint");
 }

@@ -49,7 +49,7 @@ pub enum Error {
         count: usize,
     },
     /// The class names beside the weights are not those of the network.
-    #[error("{} names {got} classes, expected {expected}, one a line", path.display())]
+    #[error("{} names {got} classes, expected {expected}", path.display())]
     ClassNames {
         /// The file of names.
         path: PathBuf,
@@ -57,6 +57,14 @@ pub enum Error {
         expected: usize,
         /// Lines of the file.
         got: usize,
+    },
+    /// The file of class names beside the weights is no such file.
+    #[error("{} {what}", path.display())]
+    ClassList {
+        /// The file of names.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
     },
     /// libtorch refused an operation.
     #[error("backbone computation failed: {0}")]
@@ -85,9 +93,8 @@ impl Error {
     pub fn is_input(&self) -> bool {
         match self {
             Self::Unknown { .. } | Self::Missing { .. } => true,
-            Self::Checkpoint(_) | Self::Mismatch { .. } | Self::ClassNames { .. } | Self::Blocks { .. } => {
-                true
-            }
+            Self::Checkpoint(_) | Self::Mismatch { .. } | Self::Blocks { .. } => true,
+            Self::ClassNames { .. } | Self::ClassList { .. } => true,
             Self::Torch(_) | Self::Shape { .. } | Self::File(_) | Self::Cache { .. } => false,
         }
     }

@@ -7,11 +7,13 @@
 pub mod aisfx;
 pub mod blocks;
 pub mod checkpoint;
+pub mod class_names;
 mod error;
 pub mod panns;
 pub mod prefix_cache;
 pub mod registry;
 pub mod resample;
+pub mod small;
 mod tagger;
 mod weights;
 pub mod yamnet;

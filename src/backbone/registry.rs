@@ -6,6 +6,7 @@ use tch::Device;
 
 use super::aisfx::Aisfx;
 use super::panns::{self, Panns};
+use super::small::Small;
 use super::yamnet::Yamnet;
 use super::{Error, Tagger, Thaw};
 
@@ -30,7 +31,7 @@ pub struct Entry {
     load: Load,
 }
 
-const ENTRIES: [Entry; 7] = [
+const ENTRIES: [Entry; 8] = [
     Entry {
         name: "aisfx",
         summary: "sound effects; conv net, 44.1 kHz, 512 features (Ma and Lerch 2022)",
@@ -93,6 +94,15 @@ const ENTRIES: [Entry; 7] = [
         sha256: None,
         obtain: "store https://zenodo.org/records/7939403/files/checkpoint_closeto_.44.pt there",
         load: |path, device, thaw| Ok(Box::new(Panns::load(&panns::EPANNS, path, device, thaw)?)),
+    },
+    Entry {
+        name: "small",
+        summary: "your own sounds, by `backbone pretrain`; MobileNet, 24 kHz, 0.46 M parameters, 512 features",
+        licence: "yours, and that of the sounds it is trained on",
+        file: "small.safetensors",
+        sha256: None,
+        obtain: "train it by `at2seld backbone pretrain`",
+        load: |path, device, thaw| Ok(Box::new(Small::load(path, device, thaw)?)),
     },
 ];
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
+use super::backbone_pretrain;
 use super::error::{self, CommandResult};
 use super::format::Format;
 use super::recording::{self, Recording};
@@ -23,6 +24,11 @@ pub(crate) enum Command {
     Tag(Tag),
     /// Write the embeddings of recordings.
     Embed(Embed),
+    /// Train a small tagger on mono sounds of your own, or on the built-in ones.
+    ///
+    /// Clips of 2 s are mixed from up to three sounds at random levels and times, in noise. Sounds that are held out, a
+    /// quarter of each class, tell how well classes are told apart. The result is the backbone `small`.
+    Pretrain(backbone_pretrain::Args),
 }
 
 /// List the taggers and where their weights are.
@@ -91,6 +97,7 @@ pub(crate) fn run(command: Command) -> CommandResult {
         Command::Inspect(args) => inspect(&args),
         Command::Tag(args) => tag(&args),
         Command::Embed(args) => embed(&args),
+        Command::Pretrain(args) => backbone_pretrain::run(args),
     }
 }
 

@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 use error::CommandResult;
 
 mod backbone;
+mod backbone_pretrain;
 mod bar;
 mod data;
 mod data_check;

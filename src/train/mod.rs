@@ -10,6 +10,7 @@ pub mod device;
 pub mod evaluate;
 mod material;
 mod prefix;
+pub mod pretrain;
 mod run;
 mod schedule;
 pub mod score;

@@ -4,21 +4,10 @@ use super::front_end;
 use crate::backbone::blocks::{BatchNorm, BlockPlan, Conv, Network, Pool};
 
 /// Stride and output channels of every block. The first is a full convolution, the others are separable.
-const BLOCKS: [(i64, i64); 10] = [
-    (2, 32),
-    (1, 64),
-    (2, 128),
-    (1, 128),
-    (2, 256),
-    (1, 256),
-    (1, 256),
-    (1, 256),
-    (1, 256),
-    (1, EMBEDDING),
-];
-const NAMES: [&str; 10] = [
-    "block1", "block2", "block3", "block4", "block5", "block6", "block7", "block8", "block9", "block10",
-];
+const BLOCKS: [(i64, i64); 10] =
+    [(2, 32), (1, 64), (2, 128), (1, 128), (2, 256), (1, 256), (1, 256), (1, 256), (1, 256), (1, EMBEDDING)];
+const NAMES: [&str; 10] =
+    ["block1", "block2", "block3", "block4", "block5", "block6", "block7", "block8", "block9", "block10"];
 /// Features of the last block.
 pub const EMBEDDING: i64 = 512;
 const BATCH_NORM_EPSILON: f64 = 1e-5;

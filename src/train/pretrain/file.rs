@@ -43,10 +43,8 @@ pub(super) fn write(
         top1: summary.top1,
         classes: names,
     };
-    let text = serde_json::to_string(&origin).map_err(|e| weights::Error::Content {
-        path: path.to_owned(),
-        problem: e.to_string(),
-    })?;
+    let text = serde_json::to_string(&origin)
+        .map_err(|e| weights::Error::Content { path: path.to_owned(), problem: e.to_string() })?;
     // The weights last: with them the tagger is there.
     fs::write_bytes(&classes_file(path), lines.as_bytes())?;
     Ok(weights::write(path, tensors, HashMap::from([(KEY.to_owned(), text)]))?)

@@ -164,7 +164,8 @@ mod tests {
             training: vec![vec![sound]],
             held_out: Vec::new(),
         };
-        let classes = vec![class("long", long), class("click", vec![1.0; 100]), class("none", vec![0.0; 500])];
+        let classes =
+            vec![class("long", long), class("click", vec![1.0; 100]), class("none", vec![0.0; 500])];
         Sounds { classes, interferers: Vec::new() }
     }
 

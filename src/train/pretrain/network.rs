@@ -38,12 +38,7 @@ pub(super) struct Batch {
 
 impl Network {
     /// Random weights; bands normalised to some clips; biases for the share of clips that have a class.
-    pub(super) fn new(
-        clips: &[Mixture],
-        classes: usize,
-        seed: u64,
-        device: Device,
-    ) -> Result<Self, Error> {
+    pub(super) fn new(clips: &[Mixture], classes: usize, seed: u64, device: Device) -> Result<Self, Error> {
         let vs = VarStore::new(device);
         let front_end = LogMel::new(device)?.normalised_to(&waveform(clips).to(device))?;
         let trunk = Trunk::initial(&vs.root(), front_end, &mut rng::stream(seed, &["pretrain", "blocks"]))?;

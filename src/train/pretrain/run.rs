@@ -269,8 +269,13 @@ impl Trainer<'_> {
         }
         self.average.swap(&variables);
         let scores = self.score();
-        let report =
-            EpochReport { epoch, loss, map: scores.map, top1: scores.top1, seconds: started.elapsed().as_secs_f64() };
+        let report = EpochReport {
+            epoch,
+            loss,
+            map: scores.map,
+            top1: scores.top1,
+            seconds: started.elapsed().as_secs_f64(),
+        };
         // Of equals the later: it has seen more.
         if self.best.epoch == 0 || scores.map >= self.best.scores.map {
             let tensors = variables.iter().map(|(name, t)| (name.clone(), t.detach().copy()));
@@ -313,4 +318,95 @@ impl Trainer<'_> {
 fn levelled(sound: &[f32]) -> Sound {
     let peak = sound.iter().fold(0f32, |peak, x| x.abs().max(peak));
     sound.iter().map(|x| x * 0.5 / peak.max(1e-9)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+    use crate::backbone::registry;
+
+    /// Stops before some step.
+    struct Until(Option<u32>, u32);
+
+    impl Watch for Until {
+        fn step(&mut self, _: u32, _: u32) {
+            self.1 += 1;
+        }
+
+        fn epoch(&mut self, report: &EpochReport) {
+            assert!(report.loss.is_finite());
+        }
+
+        fn stops(&self) -> bool {
+            self.0 == Some(self.1)
+        }
+    }
+
+    fn settings(out: PathBuf, seed: u64) -> Settings {
+        let classes = ["bell", "knock"].map(str::to_owned).to_vec();
+        Settings { classes, epochs: 2, steps: 2, batch: 4, threads: 1, seed, ..Settings::new(out) }
+    }
+
+    #[test]
+    fn the_seed_decides_the_weights_and_the_file_scores_as_it_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let train = |name: &str, seed| {
+            let out = folder.path().join(name);
+            let Outcome::Complete(summary) = run(&settings(out.clone(), seed), &mut Until(None, 0)).unwrap()
+            else {
+                panic!("it stopped")
+            };
+            (std::fs::read(&out).unwrap(), summary)
+        };
+        let (bytes, summary) = train("a.safetensors", 1);
+        assert!((bytes.clone(), summary.clone()) == train("b.safetensors", 1));
+        assert!(bytes != train("c.safetensors", 2).0);
+
+        let tagger =
+            registry::load("small", Some(&folder.path().join("a.safetensors")), Device::Cpu, None).unwrap();
+        assert_eq!(tagger.heads()[0].classes, ["bell", "knock"]);
+        let sounds = Sounds::read(&settings(PathBuf::new(), 1).bank().unwrap(), 1).unwrap();
+        let (mut classes, mut scores) = (Vec::new(), Vec::new());
+        for (number, class) in sounds.classes.iter().enumerate() {
+            for sound in &class.held_out {
+                let waveform = Tensor::from_slice(&levelled(sound)).unsqueeze(0);
+                let logits = tagger.logits(&waveform).unwrap().remove(0).1.flatten(0, -1);
+                scores.push(Vec::<f32>::try_from(logits).unwrap());
+                classes.push(number);
+            }
+        }
+        let again = Scores::of(&scores, &classes);
+        // Batch norms are folded in the tagger: a clip or two may change places.
+        assert!((again.map - summary.map).abs() < 0.01, "{} {}", again.map, summary.map);
+        assert_eq!(summary.classes.iter().map(|class| class.held_out).sum::<usize>(), scores.len());
+    }
+
+    #[test]
+    fn where_it_stops_nothing_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path().join("a.safetensors"), 1);
+        for step in [0, 3] {
+            assert_eq!(run(&settings, &mut Until(Some(step), 0)).unwrap(), Outcome::Stopped);
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn settings_out_of_range_are_named() {
+        let good = settings("a.safetensors".into(), 1);
+        let message = |settings: Settings| {
+            let error = run(&settings, &mut Until(None, 0)).unwrap_err();
+            assert!(error.is_input());
+            error.to_string()
+        };
+        assert_eq!(message(Settings { epochs: 0, ..good.clone() }), "epochs: expected at least 1, got 0");
+        assert_eq!(message(Settings { steps: 0, ..good.clone() }), "steps: expected at least 1, got 0");
+        assert!(message(Settings { batch: 1, ..good.clone() }).starts_with("batch"));
+        assert!(message(Settings { learning_rate: f64::NAN, ..good.clone() }).starts_with("learning_rate"));
+        assert!(message(Settings { out: "/".into(), ..good.clone() }).starts_with("out"));
+        let one = vec!["bell".to_owned()];
+        assert!(message(Settings { classes: one, ..good }).contains("at least two classes, got bell"));
+    }
 }

@@ -115,7 +115,9 @@ fn keep(sources: &[Vec<PathBuf>], name: &str, samples: usize, seed: u64) -> Resu
     for (source, files) in sources.iter().enumerate() {
         let mut files: Vec<&PathBuf> = files.iter().collect();
         files.shuffle(&mut rng);
-        order.extend(files.into_iter().enumerate().map(|(turn, file)| (turn, rng.random::<u32>(), source, file)));
+        order.extend(
+            files.into_iter().enumerate().map(|(turn, file)| (turn, rng.random::<u32>(), source, file)),
+        );
     }
     order.sort();
     let mut kept: Vec<Vec<Sound>> = vec![Vec::new(); sources.len()];

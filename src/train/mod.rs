@@ -1,4 +1,6 @@
 //! One trial, from architecture document to outcome. Knows no store: it reports through [`trial::Progress`].
+//!
+//! [`pretrain`] is apart: it trains the small tagger that a trial may begin with.
 
 mod adamw;
 mod average;

@@ -18,7 +18,7 @@ const COUNTS: [f64; 4] = [0.05, 0.45, 0.3, 0.2];
 const LEAST: usize = SAMPLE_RATE as usize / 2;
 /// A stretch is taken as an event when its peak is at least this part of the whole sound's.
 const AUDIBLE: f32 = 0.1;
-/// Stretches that are looked at before one is taken that is not.
+/// Stretches that are looked at before one around the loudest sample is taken.
 const ATTEMPTS: usize = 5;
 /// Level of an event beside others, RMS in dB.
 const EVENT_DB: Range<f64> = -10.0..0.0;
@@ -128,18 +128,21 @@ fn add_one_of(samples: &mut [f32], sources: &[Vec<Sound>], level_db: Range<f64>,
 
 /// Where to cut a stretch of at most `most` samples that is not a pause of the sound.
 fn audible_stretch(sound: &[f32], most: usize, rng: &mut ChaCha8Rng) -> Range<usize> {
-    let threshold = AUDIBLE * peak(sound);
-    let mut stretch = 0..0;
+    let loudest = peak(sound);
+    let longest = sound.len().min(most);
+    let length = if longest > LEAST { rng.random_range(LEAST..=longest) } else { longest };
     for _ in 0..ATTEMPTS {
-        let longest = sound.len().min(most);
-        let length = if longest > LEAST { rng.random_range(LEAST..=longest) } else { longest };
         let start = rng.random_range(0..=sound.len() - length);
-        stretch = start..start + length;
-        if peak(&sound[stretch.clone()]) >= threshold {
-            break;
+        let stretch = start..start + length;
+        if peak(&sound[stretch.clone()]) >= AUDIBLE * loudest {
+            return stretch;
         }
     }
-    stretch
+    // Mostly pauses: around the loudest sample.
+    let place = sound.iter().position(|x| x.abs() == loudest).unwrap_or_default();
+    let first = (place + 1).saturating_sub(length);
+    let start = rng.random_range(first..=place.min(sound.len() - length));
+    start..start + length
 }
 
 fn peak(samples: &[f32]) -> f32 {
@@ -187,11 +190,23 @@ mod tests {
     }
 
     #[test]
-    fn pauses_of_a_sound_are_seldom_taken_for_it() {
-        let sound = &sounds().classes[0].training[0][0];
+    fn pauses_of_a_sound_are_not_taken_for_it() {
+        let sounds = sounds();
         let mut rng = rng::stream(1, &[]);
-        let audible = (0..200).filter(|_| peak(&sound[audible_stretch(sound, CLIP, &mut rng)]) > 0.0).count();
-        // A third of all stretches would be.
-        assert!(audible > 140, "{audible} of 200");
+        let mut starts = std::collections::BTreeSet::new();
+        // About one in ten stretches at random would be audible.
+        for _ in 0..200 {
+            let sound = &sounds.classes[0].training[0][0];
+            let stretch = audible_stretch(sound, CLIP, &mut rng);
+            assert_eq!(peak(&sound[stretch.clone()]), 0.5);
+            assert!((LEAST..=CLIP).contains(&stretch.len()));
+            starts.insert(stretch.start);
+        }
+        assert!(starts.len() > 20, "{starts:?}");
+        for class in [1, 2] {
+            let sound = &sounds.classes[class].training[0][0];
+            assert_eq!(audible_stretch(sound, CLIP, &mut rng), 0..sound.len());
+        }
+        assert_eq!(audible_stretch(&[], CLIP, &mut rng), 0..0);
     }
 }

@@ -28,6 +28,8 @@ fn main() {
         let heads: &[(&str, i64)] = match network {
             // Its heads are nine: see aisfx.rs.
             Network::Aisfx => continue,
+            // Its front-end has constants of its own.
+            Network::Small => continue,
             Network::Yamnet => &[("classifier", 521)],
             Network::Cnn6 | Network::Cnn10 => &[("fc1", 512), ("fc_audioset", 527)],
             Network::Cnn14 => &[("fc1", 2048), ("fc_audioset", 527)],

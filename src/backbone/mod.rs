@@ -14,6 +14,7 @@ pub mod prefix_cache;
 pub mod pull;
 pub mod registry;
 pub mod resample;
+pub mod small;
 mod tagger;
 mod weights;
 pub mod yamnet;

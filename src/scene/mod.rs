@@ -36,6 +36,7 @@ pub use convolve::Foa;
 pub use error::SceneError;
 pub use foa::encode_gains;
 pub use mix::Recording;
+pub use noise::tilted;
 pub use octave::{BANDS, CENTRES_HZ, PerBand};
 pub use plan::SynthConfig;
 pub use room::Room;

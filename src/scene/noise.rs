@@ -45,6 +45,13 @@ pub(super) fn diffuse(length: usize, tilt_db: f64, rng: &mut ChaCha8Rng) -> Foa 
     noise
 }
 
+/// What an omnidirectional microphone hears of [`diffuse`] noise: mono samples of unit mean power, whose power density
+/// changes by `tilt_db` an octave.
+pub fn tilted(length: usize, tilt_db: f64, rng: &mut ChaCha8Rng) -> Vec<f32> {
+    let [omni, ..] = diffuse(length, tilt_db, rng);
+    omni
+}
+
 /// Coefficients b0, b1, a1 of each section, by the bilinear transform.
 fn tilt_sections(tilt_db: f64) -> [[f32; 3]; SECTIONS] {
     let (first, last) = POLES_HZ;

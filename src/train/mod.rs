@@ -1,4 +1,6 @@
 //! One trial, from architecture document to outcome. Knows no store: it reports through [`trial::Progress`].
+//!
+//! [`pretrain`] is apart: it trains the small tagger that a trial may begin with.
 
 mod adamw;
 mod average;
@@ -10,6 +12,7 @@ pub mod device;
 pub mod evaluate;
 mod material;
 mod prefix;
+pub mod pretrain;
 mod run;
 mod schedule;
 pub mod score;

@@ -7,6 +7,7 @@ use tch::Device;
 
 use crate::backbone::aisfx::{self, Aisfx};
 use crate::backbone::panns::{self, Panns};
+use crate::backbone::small::{self, Small};
 use crate::backbone::yamnet::{self, Yamnet};
 use crate::backbone::{Error, Tagger, Thaw, blocks};
 
@@ -28,12 +29,22 @@ pub enum Network {
     MobileNetV1,
     /// E-PANNs.
     Epanns,
+    /// What `backbone pretrain` trains.
+    Small,
 }
 
 impl Network {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Aisfx, Self::Yamnet, Self::Cnn6, Self::Cnn10, Self::Cnn14, Self::MobileNetV1, Self::Epanns];
+    pub const ALL: [Self; 8] = [
+        Self::Aisfx,
+        Self::Yamnet,
+        Self::Cnn6,
+        Self::Cnn10,
+        Self::Cnn14,
+        Self::MobileNetV1,
+        Self::Epanns,
+        Self::Small,
+    ];
 
     /// Name in registry files.
     pub fn name(self) -> &'static str {
@@ -45,13 +56,14 @@ impl Network {
             Self::Cnn14 => "cnn14",
             Self::MobileNetV1 => "mobilenetv1",
             Self::Epanns => "epanns",
+            Self::Small => "small",
         }
     }
 
     /// Classes that a file of class names must have; `None` where the names come with the weights.
     pub fn named_classes(self) -> Option<usize> {
         match self {
-            Self::Aisfx => None,
+            Self::Aisfx | Self::Small => None,
             Self::Yamnet => Some(521),
             Self::Cnn6 | Self::Cnn10 | Self::Cnn14 | Self::MobileNetV1 | Self::Epanns => Some(527),
         }
@@ -67,6 +79,7 @@ impl Network {
             Self::Cnn14 => panns::CNN14.network(),
             Self::MobileNetV1 => panns::MOBILENETV1.network(),
             Self::Epanns => panns::EPANNS.network(),
+            Self::Small => small::network(),
         }
     }
 
@@ -83,6 +96,7 @@ impl Network {
             Self::Cnn14 => panns::CNN14,
             Self::MobileNetV1 => panns::MOBILENETV1,
             Self::Epanns => panns::EPANNS,
+            Self::Small => return Ok(Box::new(Small::load(weights, device, thaw)?)),
         };
         Ok(Box::new(Panns::load(&variant, weights, device, thaw)?))
     }

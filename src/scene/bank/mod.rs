@@ -135,6 +135,16 @@ impl Bank {
         !self.interferers.is_empty()
     }
 
+    /// The recordings of a class that a subset may use, by source group; none where events are generated.
+    pub fn recordings(&self, subset: Subset, class: usize) -> &[Vec<PathBuf>] {
+        self.classes[class].recordings.of(subset)
+    }
+
+    /// The recordings of background material that a subset may use, by source group; none where it is generated.
+    pub fn interferer_recordings(&self, subset: Subset) -> &[Vec<PathBuf>] {
+        self.interferers.of(subset)
+    }
+
     /// A random event of a class: mono samples at [`SAMPLE_RATE`], of any level, at most 8 s.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use at2seld::export;
 use at2seld::model::arch::{Architecture, Freeze, Source, TaggerInput};
 use at2seld::model::prior::{Prior, load_tagger};
 use at2seld::model::saved::SavedModel;
+use at2seld::train::trial::TrialSpec;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 
@@ -42,7 +43,7 @@ fn floats(tensor: &Tensor) -> Vec<f32> {
 
 #[test]
 fn wherever_the_prefix_ends_the_tagger_says_the_same() {
-    let scene = scene(4);
+    let scene = scene(2);
     for input in INPUTS {
         let of = |freeze| {
             let vs = VarStore::new(Device::Cpu);
@@ -72,7 +73,7 @@ fn wherever_the_prefix_ends_the_tagger_says_the_same() {
 
 #[test]
 fn pieces_of_a_long_recording_join() {
-    let scene = scene(40);
+    let scene = scene(36);
     for freeze in [Freeze::All, Freeze::Blocks(1)] {
         let vs = VarStore::new(Device::Cpu);
         let prior = prior(&vs, &with(TaggerInput::Omni, freeze));
@@ -153,7 +154,8 @@ fn a_cached_prefix_is_trained_on_as_a_computed_one_is() {
         let at = |source: Source| {
             let mut arch = with(input, freeze);
             arch.train.prefix = source;
-            train(&spec(&folder.path().join(format!("{input:?}-{source:?}")), arch)).0
+            let spec = spec(&folder.path().join(format!("{input:?}-{source:?}")), arch);
+            train(&TrialSpec { epochs: 1, ..spec }).0
         };
         let (computed, cached) = (at(Source::Computed), at(Source::Cached));
         // Neighbours at the edges of chunks.

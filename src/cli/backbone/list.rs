@@ -40,7 +40,7 @@ fn taggers() -> Result<Table, Error> {
             json!(entry.licence),
             json!(network.blocks.len()),
             json!(network.parameters()),
-            json!(network.macs_per_second().round()),
+            json!(network.macs_per_second().round() as u64),
             json!(path.display().to_string()),
             json!(path.exists()),
             json!(entry.url.as_deref().map(pull::without_secrets)),

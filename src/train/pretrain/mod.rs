@@ -13,4 +13,4 @@ pub mod score;
 pub mod sounds;
 
 pub use error::Error;
-pub use run::{ClassSummary, EpochReport, Outcome, Settings, Summary, Watch, run};
+pub use run::{ClassSummary, EPOCHS, EpochReport, Outcome, STEPS, Settings, Summary, Watch, run};

@@ -18,6 +18,10 @@ use crate::train::average::WeightAverage;
 use crate::train::{device, schedule};
 use crate::{fs, rng};
 
+/// Epochs that make a good tagger.
+pub const EPOCHS: u32 = 20;
+/// Optimizer steps of an epoch by default.
+pub const STEPS: u32 = 50;
 /// Clips that bands are normalised to.
 const MEASURED: usize = 128;
 /// Share of the steps in which the learning rate climbs.
@@ -60,8 +64,8 @@ impl Settings {
             events: None,
             classes: Vec::new(),
             out,
-            epochs: 20,
-            steps: 50,
+            epochs: EPOCHS,
+            steps: STEPS,
             batch: 32,
             learning_rate: 2e-3,
             masks: true,
@@ -104,7 +108,15 @@ impl Settings {
             let names = bank.class_names().collect::<Vec<_>>().join(", ");
             return Err(Error::Classes { events: self.events.clone(), names });
         }
-        Ok(bank)
+        // They are written one a line.
+        match bank.class_names().find(|name| name.contains(['\n', '\r'])) {
+            Some(name) => Err(Error::Setting {
+                key: "classes",
+                expected: "names without line breaks",
+                got: format!("{name:?}"),
+            }),
+            None => Ok(bank),
+        }
     }
 }
 

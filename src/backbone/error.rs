@@ -84,8 +84,8 @@ pub enum Error {
     /// A file of the cache.
     #[error(transparent)]
     File(#[from] crate::fs::FileError),
-    /// The cache of priors cannot be written.
-    #[error("cannot write the cache of priors {}: {what}", path.display())]
+    /// A file of the cache cannot be written or read.
+    #[error("cannot use {} of the cache of prefixes: {what}", path.display())]
     Cache {
         /// The file.
         path: PathBuf,

@@ -7,6 +7,7 @@ use std::sync::PoisonError;
 use at2seld::dataset::augment::{Rotation, RotationKind, rotation::SWAPS};
 use at2seld::export;
 use at2seld::model::arch::{Architecture, Freeze, Source, TaggerInput};
+use at2seld::model::predict::predict;
 use at2seld::model::prior::{Prior, load_tagger};
 use at2seld::model::saved::SavedModel;
 use at2seld::train::trial::TrialSpec;
@@ -128,6 +129,14 @@ fn trained_blocks_learn_with_their_batch_norms_and_go_into_the_export() {
     }
     // What is exported is compared with the network before it counts.
     export::export(&path, &folder.path().join("exported")).unwrap();
+
+    let (trained, detector) = model.detector(Device::Cpu).unwrap();
+    let name = "backbone.block4.conv2.weight";
+    assert_eq!(trained.variables()[name], variable(&model, name));
+    let sound = floats(&scene(3));
+    let prediction = predict(&detector, &sound, 2.0, Device::Cpu).unwrap();
+    assert_eq!(prediction.activity.len(), 30 * prediction.tracks * prediction.classes);
+    assert!(prediction.activity.iter().all(|activity| (0.0..=1.0).contains(activity)));
 }
 
 #[test]

@@ -97,7 +97,7 @@ const ENTRIES: [Entry; 8] = [
     },
     Entry {
         name: "small",
-        summary: "your own sounds, by `backbone pretrain`; MobileNet, 24 kHz, 0.46 M parameters, 512 features",
+        summary: "your own sounds, by `backbone pretrain`; MobileNet, 24 kHz, 0.48 M parameters, 512 features",
         licence: "yours, and that of the sounds it is trained on",
         file: "small.safetensors",
         sha256: None,

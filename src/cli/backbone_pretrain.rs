@@ -38,10 +38,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     classes: Vec<String>,
     /// Epochs; after each, the sounds that are held out are scored, and the best epoch is kept.
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = pretrain::EPOCHS)]
     epochs: u32,
     /// Steps of an epoch, each on 32 clips of 2 s.
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = pretrain::STEPS)]
     steps: u32,
     /// Seed of everything random: the same seed gives the same weights.
     #[arg(long, value_name = "N", default_value_t = 0)]

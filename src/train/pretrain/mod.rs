@@ -10,7 +10,9 @@ mod mixture;
 mod network;
 mod run;
 pub mod score;
+mod settings;
 pub mod sounds;
 
 pub use error::Error;
-pub use run::{ClassSummary, EpochReport, Outcome, Settings, Summary, Watch, run};
+pub use run::{ClassSummary, EpochReport, Outcome, Summary, Watch, run};
+pub use settings::{EPOCHS, STEPS, Settings};

@@ -222,9 +222,14 @@ impl Layout {
     }
 }
 
-/// The network as data.
+/// The network as data, with the names of torch_audioset's file.
 pub fn network() -> Network {
     Layout::BatchNorm.network()
+}
+
+/// The network as data, with the names of a file whose batch norms are folded into the convolutions.
+pub fn folded_network() -> Network {
+    Layout::Folded.network()
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use at2seld::backbone::registry;
+use at2seld::backbone::checkpoint::Checkpoint;
+use at2seld::backbone::registry::{self, Network};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
@@ -76,6 +77,9 @@ fn a_network_is_the_same_from_every_form_of_file() {
             let path = folder.path().join("weights.pth");
             torch_file::write(&path, &tensors, format, form);
             assert_eq!(logits(network, &path, &waveform), expected, "{network} {format:?} {form:?}");
+            let read = Checkpoint::read(&path).unwrap().tensors;
+            let networks: Vec<&str> = Network::of(&read).into_iter().map(Network::name).collect();
+            assert_eq!(networks, [network], "{format:?} {form:?}");
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The networks that checkpoints can be for.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
-use tch::Device;
+use tch::{Device, Tensor};
 
 use crate::backbone::aisfx::{self, Aisfx};
 use crate::backbone::panns::{self, Panns};
@@ -81,6 +82,18 @@ impl Network {
             Self::Epanns => panns::EPANNS.network(),
             Self::Small => small::network(),
         }
+    }
+
+    /// The networks whose convolutions are all among these tensors, by name and shape.
+    pub fn of(tensors: &BTreeMap<String, Tensor>) -> Vec<Self> {
+        let has = |conv: &blocks::Conv| {
+            tensors.get(&format!("{}.weight", conv.name)).is_some_and(|weight| weight.size() == conv.shape)
+        };
+        let fits = |plan: &blocks::Network| plan.blocks.iter().flat_map(|block| &block.convs).all(has);
+        let any = |network: &Self| {
+            fits(&network.plan()) || (*network == Self::Yamnet && fits(&yamnet::folded_network()))
+        };
+        Self::ALL.into_iter().filter(any).collect()
     }
 
     /// Reads its weights from a file onto `device`. Blocks that `thaw` names become variables.

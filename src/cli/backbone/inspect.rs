@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tch::Kind;
 
 use crate::backbone::checkpoint::Checkpoint;
+use crate::backbone::registry::Network;
 use crate::cli::error::{self, CommandResult};
 use crate::cli::format::Format;
 use crate::report::table::Table;
@@ -28,8 +29,10 @@ pub(crate) fn run(args: &Args) -> CommandResult {
     }
     let values: i64 = checkpoint.tensors.values().map(|tensor| tensor.numel() as i64).sum();
     let other = |(path, what): &(String, String)| json!({ "path": path, "value": what });
+    let networks: Vec<&str> = Network::of(&checkpoint.tensors).into_iter().map(Network::name).collect();
     let document = json!({
         "layout": checkpoint.layout.name(),
+        "networks": networks,
         "tensors": table.to_objects(),
         "values": values,
         "other": checkpoint.other.iter().map(other).collect::<Vec<Value>>(),
@@ -37,6 +40,9 @@ pub(crate) fn run(args: &Args) -> CommandResult {
     args.format.print(&document, &table)?;
     if args.format == Format::Table {
         eprintln!("{}: {} tensors, {values} values", checkpoint.layout.name(), checkpoint.tensors.len());
+        if !networks.is_empty() {
+            eprintln!("for the network {}", networks.join(", "));
+        }
         for (path, what) in &checkpoint.other {
             eprintln!("besides: {path}: {what}");
         }

@@ -25,7 +25,7 @@ fn check_stage(space: &SearchSpace, stage: &StageSpec, sample_rate: u32) -> Resu
     if stage.inherit.is_some() && !searches {
         return Ok(());
     }
-    let parameters = parameters(space, stage);
+    let parameters = parameters(space, stage, &is_of_features);
     let Some(combinations) = combinations(&parameters) else { return Ok(()) };
     let mut tried: Vec<(Assignment, Result<i64, detector::Error>)> = Vec::new();
     for combination in combinations {
@@ -66,15 +66,19 @@ fn check_stage(space: &SearchSpace, stage: &StageSpec, sample_rate: u32) -> Resu
     Ok(())
 }
 
-/// What is searched of the descriptors in a stage and in those that it begins from, with what that depends on, in an order
-/// in which conditions only look back.
-fn parameters<'a>(space: &'a SearchSpace, stage: &'a StageSpec) -> Vec<&'a Parameter> {
+/// What is searched, of what `concerns` names, in a stage and in those that it begins from, with what that depends on, in
+/// an order in which conditions only look back.
+pub(super) fn parameters<'a>(
+    space: &'a SearchSpace,
+    stage: &'a StageSpec,
+    concerns: &dyn Fn(&Parameter) -> bool,
+) -> Vec<&'a Parameter> {
     let mut found = match space.stages.iter().find(|other| Some(&other.name) == stage.inherit.as_ref()) {
-        Some(earlier) => parameters(space, earlier),
+        Some(earlier) => parameters(space, earlier, concerns),
         None => Vec::new(),
     };
     let own = stage.space.parameters();
-    let mut keys: Vec<&str> = own.iter().filter(|p| is_of_features(p)).map(|p| p.key.as_str()).collect();
+    let mut keys: Vec<&str> = own.iter().filter(|p| concerns(p)).map(|p| p.key.as_str()).collect();
     for parameter in own.iter().rev() {
         if keys.contains(&parameter.key.as_str()) {
             keys.extend(parameter.when.iter().map(|condition| condition.key.as_str()));
@@ -90,7 +94,7 @@ fn is_of_features(parameter: &Parameter) -> bool {
 }
 
 /// All combinations of values, of a continuum its two ends; `None` when there are too many.
-fn combinations(parameters: &[&Parameter]) -> Option<Vec<Assignment>> {
+pub(super) fn combinations(parameters: &[&Parameter]) -> Option<Vec<Assignment>> {
     let mut all = vec![Assignment::new()];
     for parameter in parameters {
         let mut next = Vec::new();
@@ -117,7 +121,8 @@ fn combinations(parameters: &[&Parameter]) -> Option<Vec<Assignment>> {
     Some(all)
 }
 
-fn architecture(fixed: &Value, assignment: &Assignment) -> Option<Architecture> {
+/// A combination as an architecture; `None` when it is none.
+pub(super) fn architecture(fixed: &Value, assignment: &Assignment) -> Option<Architecture> {
     let document = document::candidate(fixed, assignment, 1)?;
     Architecture::from_value(document).ok()
 }

@@ -50,6 +50,14 @@ pub enum ControllerError {
         /// What is wrong.
         source: crate::model::detector::Error,
     },
+    /// A tagger that a stage proposes cannot be loaded.
+    #[error("stage \"{stage}\" can train no candidate with its tagger: {source}")]
+    Tagger {
+        /// The stage.
+        stage: String,
+        /// What is wrong.
+        source: crate::backbone::Error,
+    },
     /// Another process carries this study out.
     #[error(
         "study \"{study}\" is being worked on by another launch or resume: stop that one first (`at2seld stop {study}`)"
@@ -90,6 +98,7 @@ impl ControllerError {
             | Self::Busy { .. }
             | Self::Device { .. } => true,
             Self::Store(error) => error.is_input(),
+            Self::Tagger { source, .. } => source.is_input(),
             Self::Engine(_) | Self::Signals(_) => false,
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::candidates;
 use super::error::ControllerError;
-use super::weights::WeightsSeen;
+use super::weights::{self, WeightsSeen};
 use crate::cache;
 use crate::dataset::{Layout, OpenOptions};
 use crate::fs::FileError;
@@ -71,6 +71,7 @@ pub async fn launch(
         return Err(ControllerError::NoValidation { data });
     }
     candidates::check(&space, dataset.sample_rate)?;
+    weights::check(&space)?;
     let store = Store::open(store_url).await?;
     let fingerprint = fingerprint(&data, launch.layout, read)?;
     let new = NewStudy {

@@ -1,12 +1,41 @@
-//! Which weights a candidate's tagger has, by their content: the file behind a name or a path can change.
+//! Which weights a candidate's tagger has: whether they are there and fit, and what they are by their content, because the
+//! file behind a name or a path can change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use tch::Device;
+
+use super::candidates::{architecture, combinations, parameters};
+use super::error::ControllerError;
 use crate::backbone;
 use crate::model::arch::Architecture;
+use crate::search::SearchSpace;
+use crate::search::space::Parameter;
+
+/// Loads every tagger that the stages of a space can propose, so that missing or wrong weights are found before any trial.
+///
+/// # Errors
+/// The first stage with a tagger that cannot be loaded.
+pub(super) fn check(space: &SearchSpace) -> Result<(), ControllerError> {
+    let mut known = BTreeSet::new();
+    let concerns = |p: &Parameter| ["backbone.name", "backbone.weights"].contains(&p.key.as_str());
+    for stage in &space.stages {
+        let Some(combinations) = combinations(&parameters(space, stage, &concerns)) else { continue };
+        for combination in combinations {
+            let Some(Architecture { backbone: config, .. }) = architecture(&space.fixed, &combination) else {
+                continue;
+            };
+            if known.insert((config.name.clone(), config.weights.clone())) {
+                backbone::load(&config.name, config.weights.as_deref(), Device::Cpu, None)
+                    .map_err(|source| ControllerError::Tagger { stage: stage.name.clone(), source })?;
+            }
+        }
+    }
+    Ok(())
+}
 
 /// Digests of the files of weights that candidates have named so far.
 #[derive(Debug, Default)]

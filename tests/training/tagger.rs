@@ -202,6 +202,31 @@ fn any_angle_of_rotation_switches_the_cache_of_channels_off_and_says_so() {
     assert!(stderr.contains("backbone.freeze") && stderr.contains('4'), "{stderr}");
 }
 
+#[test]
+fn where_the_cache_is_too_small_the_tagger_hears_every_batch_and_a_warning_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    new_cache(&cache);
+    std::fs::write(folder.path().join("arch.json"), serde_json::to_vec(&architecture()).unwrap()).unwrap();
+    let run = |limit: &str, out: &str| {
+        let mut command = at2seld(folder.path(), &cache);
+        command.env("AT2SELD_PREFIX_CACHE_GB", limit).args([
+            "train",
+            "arch.json",
+            "--epochs",
+            "1",
+            "--out",
+            out,
+        ]);
+        command.arg("--data").arg(FOLDER.join("data")).assert()
+    };
+    let stderr = String::from_utf8(run("0.000001", "small").success().get_output().stderr.clone()).unwrap();
+    assert!(stderr.contains("it is computed for every batch instead. AT2SELD_PREFIX_CACHE_GB"), "{stderr}");
+    assert_eq!(cached(&cache), (vec![], 0));
+    let stderr = String::from_utf8(run("much", "wrong").code(2).get_output().stderr.clone()).unwrap();
+    assert!(stderr.contains("AT2SELD_PREFIX_CACHE_GB is \"much\""), "{stderr}");
+}
+
 /// Finished files of the cache of prefixes, and unfinished ones.
 fn cached(cache: &Path) -> (Vec<PathBuf>, usize) {
     let folders =

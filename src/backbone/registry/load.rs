@@ -23,7 +23,18 @@ pub fn load(
     if !path.exists() {
         return Err(Error::Missing { name: entry.name.clone(), path, obtain: entry.how_to_obtain() });
     }
-    entry.network.load(&path, device, thaw)
+    let tagger = entry.network.load(&path, device, thaw)?;
+    if path == entry.target()
+        && let Some(expected) = entry.sha256.as_ref().filter(|expected| *expected != tagger.weights_sha256())
+    {
+        tracing::warn!(
+            "{} is not the file that the registry knows as {}: its sha256 is {}, expected {expected}",
+            path.display(),
+            entry.name,
+            tagger.weights_sha256()
+        );
+    }
+    Ok(tagger)
 }
 
 /// The file that [`load`] reads.

@@ -18,7 +18,8 @@ use crate::search::state::TrialState;
 impl Store {
     /// The cost of the network, known once it is built.
     ///
-    /// `params`: trainable parameters; `macs`: multiply-accumulates per second of audio.
+    /// `params`: trainable parameters; `macs`: multiply-accumulates per second of audio, of the network
+    /// and of the tagger's blocks.
     pub async fn report_started(
         &self,
         trial: TrialId,

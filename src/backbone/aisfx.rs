@@ -196,9 +196,8 @@ impl Tagger for Aisfx {
 
 /// The network as data.
 pub fn network() -> Network {
-    let frame_s = HOP as f64 / f64::from(SAMPLE_RATE);
     // Spectrogram frame t is centred on t hops.
-    let picture = Tap { name: "log_mel", channels: 1, bands: BANDS, hop_s: frame_s, first_s: 0.0, stride: 1 };
+    let picture = Tap::log_mel(BANDS, HOP, SAMPLE_RATE, 0);
     let block = |(index, io): (usize, &[i64])| {
         let prefix = format!("embedding_net.conv_block{}", index + 1);
         let conv = |layer: i64, input| {

@@ -22,6 +22,15 @@ pub struct Tap {
     pub stride: i64,
 }
 
+impl Tap {
+    /// A log-mel spectrogram, whose frame 0 is centred on this sample.
+    pub(super) const fn log_mel(bands: i64, hop_samples: i64, sample_rate: u32, first_sample: i64) -> Self {
+        let rate = sample_rate as f64;
+        let (hop_s, first_s) = (hop_samples as f64 / rate, first_sample as f64 / rate);
+        Self { name: "log_mel", channels: 1, bands, hop_s, first_s, stride: 1 }
+    }
+}
+
 /// How the logits of a head become probabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {

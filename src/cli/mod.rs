@@ -36,6 +36,7 @@ mod score;
 mod status;
 mod stop;
 mod store_args;
+mod threads_arg;
 mod train;
 mod trainer;
 mod worker;

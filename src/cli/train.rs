@@ -10,6 +10,7 @@ use super::bar::{bar, steps};
 use super::error::{CommandResult, Interrupted, input};
 use super::interrupt;
 use super::layout_arg::LayoutArg;
+use super::threads_arg::ThreadsArg;
 use crate::model::arch::Architecture;
 use crate::model::saved;
 use crate::train::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec};
@@ -43,14 +44,8 @@ pub(crate) struct Args {
     /// Share of the training recordings held out for validation
     #[arg(long, value_name = "SHARE", default_value_t = 0.25)]
     validation: f64,
-    /// Threads for libtorch [default: all]; other numbers of threads give other last digits
-    #[arg(
-        long,
-        value_name = "N",
-        hide_default_value = true,
-        default_value_t = std::thread::available_parallelism().map_or(1, usize::from)
-    )]
-    threads: usize,
+    #[command(flatten)]
+    threads: ThreadsArg,
 }
 
 pub(crate) fn run(args: Args) -> CommandResult {
@@ -71,7 +66,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
         layout: args.layout.layout,
         validation: args.validation,
         device: args.device,
-        threads: args.threads,
+        threads: args.threads.threads,
         folder: working_folder(&args.out),
         resume_from: None,
         cache: cache::cache_folder(),

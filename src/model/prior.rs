@@ -12,6 +12,7 @@ use tch::{Device, Tensor};
 
 use super::arch::{BackboneConfig, Freeze, TaggerInput};
 use super::signals::Signals;
+use crate::backbone::blocks::average;
 use crate::backbone::resample::ResampleError;
 use crate::backbone::{self, Resampler, Tagger, Tap, Thaw};
 
@@ -150,10 +151,7 @@ impl Prior {
         let joined = prefix.flatten(0, 1);
         let last = match self.is_frozen() {
             true => joined.squeeze_dim(-1),
-            false => {
-                let last = blocks.run(&joined, self.frozen()..blocks.count(), train);
-                last.mean_dim([-1].as_slice(), false, tch::Kind::Float)
-            }
+            false => average(&blocks.run(&joined, self.frozen()..blocks.count(), train)),
         };
         last.unflatten(0, [-1, self.signals.count()]).flatten(1, 2)
     }
@@ -173,8 +171,7 @@ impl Prior {
     fn prefix_of_signals(&self, signals: &Tensor) -> Tensor {
         let picture = self.tagger.picture(signals);
         let frames = self.tagger.blocks().run(&picture, 0..self.frozen(), false);
-        let frames =
-            if self.is_frozen() { frames.mean_dim([-1].as_slice(), true, tch::Kind::Float) } else { frames };
+        let frames = if self.is_frozen() { average(&frames).unsqueeze(-1) } else { frames };
         frames.unflatten(0, [-1, self.signals.count()])
     }
 

@@ -9,6 +9,6 @@ mod plan;
 mod stack;
 
 pub use plan::{BatchNorm, BlockPlan, Conv, Network, Pool};
-pub use stack::{Blocks, Thaw};
+pub use stack::{Blocks, Thaw, average};
 
 pub(super) use conv::affine_of;

@@ -112,7 +112,7 @@ impl Blocks {
 }
 
 /// `[B, C, T, F]` averaged over bands: `[B, C, T]`.
-pub(super) fn average(x: &Tensor) -> Tensor {
+pub fn average(x: &Tensor) -> Tensor {
     x.mean_dim([-1].as_slice(), false, Kind::Float)
 }
 

@@ -15,14 +15,7 @@ const N_FFT: i64 = 1024;
 const BINS: i64 = N_FFT / 2 + 1;
 pub(super) const BANDS: i64 = 64;
 /// What it makes: spectrogram frame t is centred on t hops.
-pub(super) const PICTURE: Tap = Tap {
-    name: "log_mel",
-    channels: 1,
-    bands: BANDS,
-    hop_s: HOP as f64 / SAMPLE_RATE as f64,
-    first_s: 0.0,
-    stride: 1,
-};
+pub(super) const PICTURE: Tap = Tap::log_mel(BANDS, HOP, SAMPLE_RATE, 0);
 /// Power below which everything is silence, -100 dB.
 const SILENCE: f64 = 1e-10;
 

@@ -16,14 +16,7 @@ const N_FFT: i64 = 1024;
 /// Number of mel bands.
 pub(super) const BANDS: i64 = 64;
 /// What it makes: frame t is centred on t hops.
-pub(super) const PICTURE: Tap = Tap {
-    name: "log_mel",
-    channels: 1,
-    bands: BANDS,
-    hop_s: HOP as f64 / SAMPLE_RATE as f64,
-    first_s: 0.0,
-    stride: 1,
-};
+pub(super) const PICTURE: Tap = Tap::log_mel(BANDS, HOP, SAMPLE_RATE, 0);
 const STFT: StftConfig = StftConfig {
     n_fft: N_FFT,
     hop: HOP,

@@ -14,6 +14,7 @@ use crate::cli::bar::bar;
 use crate::cli::error::{self, CommandResult, Interrupted};
 use crate::cli::format::Format;
 use crate::cli::interrupt;
+use crate::cli::threads_arg::ThreadsArg;
 use crate::report::table::Table;
 use crate::train::pretrain::{self, EpochReport, Outcome, Settings, Summary, Watch};
 
@@ -49,14 +50,8 @@ pub(crate) struct Args {
     /// Device to train on: cpu, or cuda:0.
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
-    /// Threads for libtorch [default: all]; other numbers of threads give other last digits.
-    #[arg(
-        long,
-        value_name = "N",
-        hide_default_value = true,
-        default_value_t = std::thread::available_parallelism().map_or(1, usize::from)
-    )]
-    threads: usize,
+    #[command(flatten)]
+    threads: ThreadsArg,
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -74,7 +69,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
         steps: args.steps,
         seed: args.seed,
         device: args.device,
-        threads: args.threads,
+        threads: args.threads.threads,
         ..Settings::new(out)
     };
     let stop = interrupt::watch().context("cannot watch for Ctrl-C")?;

@@ -197,7 +197,7 @@ impl Tagger for Aisfx {
 /// The network as data.
 pub fn network() -> Network {
     // Spectrogram frame t is centred on t hops.
-    let picture = Tap::log_mel(BANDS, HOP, SAMPLE_RATE, 0);
+    let picture = Tap::log_mel(BANDS, HOP, SAMPLE_RATE, 0, [0.0, f64::from(SAMPLE_RATE) / 2.0]);
     let block = |(index, io): (usize, &[i64])| {
         let prefix = format!("embedding_net.conv_block{}", index + 1);
         let conv = |layer: i64, input| {

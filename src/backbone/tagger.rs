@@ -20,15 +20,39 @@ pub struct Tap {
     pub first_s: f64,
     /// Frames of the front-end's picture from frame to frame.
     pub stride: i64,
+    /// Lower edge of the lowest and upper edge of the highest band in Hz; bands are evenly spaced in mel between them.
+    pub range_hz: [f64; 2],
 }
 
 impl Tap {
     /// A log-mel spectrogram, whose frame 0 is centred on this sample.
-    pub(super) const fn log_mel(bands: i64, hop_samples: i64, sample_rate: u32, first_sample: i64) -> Self {
+    pub(super) const fn log_mel(
+        bands: i64,
+        hop_samples: i64,
+        sample_rate: u32,
+        first_sample: i64,
+        range_hz: [f64; 2],
+    ) -> Self {
         let rate = sample_rate as f64;
         let (hop_s, first_s) = (hop_samples as f64 / rate, first_sample as f64 / rate);
-        Self { name: "log_mel", channels: 1, bands, hop_s, first_s, stride: 1 }
+        Self { name: "log_mel", channels: 1, bands, hop_s, first_s, stride: 1, range_hz }
     }
+
+    /// Centres of its bands in Hz.
+    pub fn centres_hz(&self) -> Vec<f64> {
+        let [low, high] = self.range_hz.map(hz_to_mel);
+        let mel = |band: i64| low + (high - low) * (band as f64 + 0.5) / self.bands as f64;
+        (0..self.bands).map(|band| mel_to_hz(mel(band))).collect()
+    }
+}
+
+/// The mel scale of O'Shaughnessy (Speech Communication: Human and Machine, 1987), as HTK has it.
+fn hz_to_mel(hz: f64) -> f64 {
+    2595.0 * (1.0 + hz / 700.0).log10()
+}
+
+fn mel_to_hz(mel: f64) -> f64 {
+    700.0 * (10f64.powf(mel / 2595.0) - 1.0)
 }
 
 /// How the logits of a head become probabilities.

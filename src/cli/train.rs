@@ -52,7 +52,9 @@ pub(crate) fn run(args: Args) -> CommandResult {
     if fs::is_occupied(&args.out) {
         return Err(input(export::Error::Occupied(args.out)));
     }
-    let architecture: Architecture = saved::read_json(&args.architecture).map_err(input)?;
+    let document: serde_json::Value = saved::read_json(&args.architecture).map_err(input)?;
+    let architecture = Architecture::from_value(document)
+        .map_err(|problem| input(anyhow!("{}: {problem}", args.architecture.display())))?;
     let problems = architecture.validate();
     if !problems.is_empty() {
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();

@@ -28,7 +28,7 @@ pub(super) fn check(space: &SearchSpace) -> Result<(), ControllerError> {
             let Some(Architecture { backbone: config, .. }) = architecture(&space.fixed, &combination) else {
                 continue;
             };
-            if known.insert((config.name.clone(), config.weights.clone())) {
+            if !config.is_none() && known.insert((config.name.clone(), config.weights.clone())) {
                 backbone::load(&config.name, config.weights.as_deref(), Device::Cpu, None)
                     .map_err(|source| ControllerError::Tagger { stage: stage.name.clone(), source })?;
             }

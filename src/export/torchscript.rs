@@ -21,7 +21,7 @@ pub fn write(detector: &Detector, path: &Path) -> Result<(), Error> {
     let second = i64::from(detector.sample_rate());
     let example = noise([2, 4, EXAMPLE_S * second]);
     let traced = |input: &Tensor| {
-        let Detection { activity, direction } = detector.forward(input);
+        let Detection { activity, direction, .. } = detector.forward(input);
         vec![activity, direction]
     };
     tch::no_grad(|| trace_to_file("Detector", &example, path, traced)).map_err(torch("write"))?;

@@ -32,19 +32,23 @@ pub fn loss(config: &LossConfig, output: &Output, target: &Target) -> Tensor {
 
 /// Cost of explaining every target slot by every output track: `[B, T, N outputs, N targets]`.
 fn pairwise_cost(config: &LossConfig, output: &Output, target: &Target) -> Tensor {
-    let logits = output.activity.unsqueeze(3);
+    let Output::Tracks { activity, direction, .. } = output else {
+        unreachable!("class-wise formats have no loss yet")
+    };
+    let logits = activity.unsqueeze(3);
     let truth = target.activity.unsqueeze(2);
     // Binary cross-entropy from logits, in the form that does not overflow.
     let activity = (logits.clamp_min(0.0) - &logits * &truth + (-logits.abs()).exp().log1p())
         .sum_dim_intlist(-1, false, Kind::Float);
     let active = target.activity.amax(-1, false).unsqueeze(2);
-    let (guess, truth) = (output.direction.unsqueeze(3), target.direction.unsqueeze(2));
+    let (guess, truth) = (direction.unsqueeze(3), target.direction.unsqueeze(2));
     let distance = match config.doa {
         DoaDistance::Mse => (guess - truth).square().sum_dim_intlist(-1, false, Kind::Float),
         DoaDistance::Cosine => {
             let length = guess.square().sum_dim_intlist(-1, false, Kind::Float).clamp_min(1e-12).sqrt();
             1.0 - (guess * truth).sum_dim_intlist(-1, false, Kind::Float) / length
         }
+        DoaDistance::L1 | DoaDistance::Angular => unreachable!("no loss yet"),
     };
     activity + distance * active * config.doa_weight
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::arch::{Architecture, BackboneConfig, Source, TemporalKind};
+use super::arch::{Architecture, BackboneConfig, Preset, Source};
 use crate::backbone;
 use crate::features::Descriptor;
 
@@ -19,12 +19,17 @@ pub struct ArchitectureProblem {
 }
 
 impl Architecture {
-    /// Reads a document; a key it does not name keeps its default.
+    /// Reads a document; a key it does not name keeps its default, or the value of the preset that it names.
     ///
     /// # Errors
     /// The first unknown key or value of the wrong type, with its path. Ranges are not checked: see
     /// [`Architecture::validate`].
-    pub fn from_value(document: Value) -> Result<Self, ArchitectureProblem> {
+    pub fn from_value(mut document: Value) -> Result<Self, ArchitectureProblem> {
+        if let Some(name) = document.as_object_mut().and_then(|document| document.shift_remove(PRESET)) {
+            let mut base = preset(&name)?.architecture().to_value();
+            lay_over(&mut base, document);
+            document = base;
+        }
         serde_path_to_error::deserialize(document).map_err(|error| ArchitectureProblem {
             key: error.path().to_string(),
             against: None,
@@ -43,7 +48,7 @@ impl Architecture {
         let mut check = Check::default();
         self.check_features(&mut check);
         self.check_backbone(&mut check);
-        self.check_network(&mut check);
+        super::check_network::check(self, &mut check);
         self.check_training(&mut check);
         check.problems
     }
@@ -100,10 +105,12 @@ impl Architecture {
     fn check_backbone(&self, check: &mut Check) {
         let BackboneConfig { name, freeze, .. } = &self.backbone;
         match backbone::registry::entries() {
+            Ok(_) if self.backbone.is_none() => {}
             Err(error) => check.add("backbone.name", error.to_string()),
             Ok(known) => match known.iter().find(|entry| entry.name == *name) {
                 None => {
-                    let names: Vec<&str> = known.iter().map(|entry| entry.name.as_str()).collect();
+                    let mut names: Vec<&str> = known.iter().map(|entry| entry.name.as_str()).collect();
+                    names.push(BackboneConfig::NONE);
                     let message = format!("\"{name}\" is no backbone, expected one of: {}", names.join(", "));
                     check.add("backbone.name", message);
                 }
@@ -121,36 +128,8 @@ impl Architecture {
         check.number("backbone.learning_rate", self.backbone.learning_rate, f64::MIN_POSITIVE, 10.0);
     }
 
-    fn check_network(&self, check: &mut Check) {
-        check.int("encoder.stages", self.encoder.stages, 1, 6);
-        check.int("encoder.blocks", self.encoder.blocks, 1, 16);
-        check.int("encoder.width", self.encoder.width, 1, 2048);
-        check.int("encoder.max_width", self.encoder.max_width, 1, 8192);
-        check.int("encoder.output", self.encoder.output, 1, 8192);
-        check.share("encoder.dropout", self.encoder.dropout);
-        if self.encoder.max_width < self.encoder.width {
-            let message = format!("{} is below encoder.width {}", self.encoder.max_width, self.encoder.width);
-            check.pair("encoder.max_width", "encoder.width", message);
-        }
-        let mut places = Vec::new();
-        for place in &self.fusion.placement {
-            if places.contains(&place) {
-                check.add("fusion.placement", "names a place twice".into());
-            }
-            places.push(place);
-        }
-        if self.temporal.kind != TemporalKind::None {
-            check.int("temporal.hidden", self.temporal.hidden, 1, 8192);
-            check.int("temporal.layers", self.temporal.layers, 1, 8);
-        }
-        check.int("tracks.count", self.tracks.count, 1, 5);
-        check.int("tracks.width", self.tracks.width, 1, 8192);
-        check.share("tracks.dropout", self.tracks.dropout);
-    }
-
     fn check_training(&self, check: &mut Check) {
         let train = &self.train;
-        check.number("loss.doa_weight", self.loss.doa_weight, 0.0, 1e6);
         check.int("train.epochs", train.epochs.into(), 1, 100_000);
         check.int("train.batch", i64::try_from(train.batch).unwrap_or(i64::MAX), 1, 65_536);
         check.number("train.chunk_s", train.chunk_s, 0.1, 600.0);
@@ -181,34 +160,61 @@ impl Architecture {
     }
 }
 
+/// The key of a document that names the [`Preset`] it begins from.
+pub const PRESET: &str = "preset";
+
+/// The preset that a document names.
+///
+/// # Errors
+/// There is none of that name.
+pub fn preset(name: &Value) -> Result<Preset, ArchitectureProblem> {
+    name.as_str().and_then(Preset::find).ok_or_else(|| {
+        let names: Vec<&str> = Preset::ALL.into_iter().map(Preset::name).collect();
+        let message = format!("{name} is no preset, expected one of: {}", names.join(", "));
+        ArchitectureProblem { key: PRESET.into(), against: None, message }
+    })
+}
+
+/// Sets what `over` names in `base`.
+fn lay_over(base: &mut Value, over: Value) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) => {
+            for (key, value) in over {
+                lay_over(base.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (base, over) => *base = over,
+    }
+}
+
 #[derive(Default)]
-struct Check {
+pub(super) struct Check {
     problems: Vec<ArchitectureProblem>,
 }
 
 impl Check {
-    fn add(&mut self, key: &str, message: String) {
+    pub(super) fn add(&mut self, key: &str, message: String) {
         self.problems.push(ArchitectureProblem { key: key.into(), against: None, message });
     }
 
-    fn pair(&mut self, key: &str, against: &str, message: String) {
+    pub(super) fn pair(&mut self, key: &str, against: &str, message: String) {
         self.problems.push(ArchitectureProblem { key: key.into(), against: Some(against.into()), message });
     }
 
-    fn int(&mut self, key: &str, value: i64, low: i64, high: i64) {
+    pub(super) fn int(&mut self, key: &str, value: i64, low: i64, high: i64) {
         if !(low..=high).contains(&value) {
             self.add(key, format!("{value} is outside {low}..={high}"));
         }
     }
 
-    fn number(&mut self, key: &str, value: f64, low: f64, high: f64) {
+    pub(super) fn number(&mut self, key: &str, value: f64, low: f64, high: f64) {
         if !(low..=high).contains(&value) {
             let low = if low == f64::MIN_POSITIVE { "(0".to_owned() } else { format!("[{low}") };
             self.add(key, format!("{value} is outside {low}, {high}]"));
         }
     }
 
-    fn share(&mut self, key: &str, value: f64) {
+    pub(super) fn share(&mut self, key: &str, value: f64) {
         if !(0.0..1.0).contains(&value) {
             self.add(key, format!("{value} is outside [0, 1)"));
         }

@@ -3,10 +3,13 @@
 use tch::nn::VarStore;
 use tch::{Kind, Tensor};
 
-use super::align;
+use super::align::TimeGrid;
+use super::aligned::{self, Aligned};
 use super::arch::Architecture;
-use super::network::{self, Interface, Network};
-use super::prior::Prior;
+use super::cost::{self, Cost};
+use super::encoder::Picture;
+use super::network::{Interface, Network, Output};
+use super::prior::{Heard, Prior};
 use crate::features::{FeatureConfig, FrontEnd};
 use crate::seld::event::FRAMES_PER_SECOND;
 
@@ -35,37 +38,56 @@ pub enum Error {
         /// Seconds needed.
         needed_s: f64,
     },
+    /// What the stages do to time does not lead to label frames.
+    #[error(
+        "encoder.time_factors make time {factor} times shorter, which does not divide the {frames_per_label} descriptor \
+         frames of a label frame that features.hop {hop} gives"
+    )]
+    TimeFactors {
+        /// Product of the factors.
+        factor: i64,
+        /// Descriptor frames in a label frame.
+        frames_per_label: i64,
+        /// The hop in samples.
+        hop: i64,
+    },
     /// The descriptors cannot be computed as asked.
     #[error(transparent)]
     Features(#[from] crate::features::Error),
 }
 
-/// Activities and directions of every track, at label-frame rate.
+/// Activities and directions of every track, at label-frame rate. A class-wise output is one track for each of its tracks
+/// and classes, which no other class is ever active in.
 #[derive(Debug)]
 pub struct Detection {
     /// Class activity probabilities `[B, T, N, K]`.
     pub activity: Tensor,
     /// Unit direction vectors `[B, T, N, 3]` (x front, y left, z up).
     pub direction: Tensor,
+    /// Metres, `[B, T, N]`; where the architecture says distances.
+    pub distance: Option<Tensor>,
 }
 
 /// Descriptors, tagger and network of one architecture.
 #[derive(Debug)]
 pub struct Detector {
     front_end: FrontEnd,
-    prior: Prior,
+    prior: Option<Prior>,
     network: Network,
+    meetings: Vec<Aligned>,
     interface: Interface,
     sample_rate: u32,
+    /// `[K, K]`, ones on the diagonal.
+    one_class: Tensor,
 }
 
 impl Detector {
     /// Builds the network's variables in `vs`, on its device. Those of a tagger that is trained are made by
-    /// [`load_tagger`](super::prior::load_tagger).
+    /// [`load_tagger`](super::prior::load_tagger). `prior`: none only where the architecture has none.
     pub fn new(
         vs: &VarStore,
         arch: &Architecture,
-        prior: Prior,
+        prior: Option<Prior>,
         sample_rate: u32,
         classes: usize,
     ) -> Result<Self, Error> {
@@ -76,20 +98,27 @@ impl Detector {
             let needed_s = needed as f64 / FRAMES_PER_SECOND as f64;
             return Err(Error::Chunk { chunk_s: arch.train.chunk_s, needed_s });
         }
+        let picture = Picture { channels: front_end.channels(), bands: front_end.bands(), frames_per_label };
+        let factor: i64 =
+            arch.encoder.factors(picture.bands, frames_per_label).iter().map(|f| f[0]).product();
+        if frames_per_label % factor != 0 {
+            return Err(Error::TimeFactors { factor, frames_per_label, hop: arch.features.hop });
+        }
+        let meetings = aligned::places(arch, prior.as_ref(), picture, sample_rate, vs.device());
         let interface = Interface {
-            channels: front_end.channels(),
-            bands: front_end.bands(),
-            frames_per_label,
-            prior: prior.width(),
+            picture,
+            prior: prior.as_ref().map(Prior::width),
+            meetings: meetings.iter().map(|aligned| (aligned.place, aligned.tap)).collect(),
             classes: classes as i64,
         };
-        let network = Network::new(&(vs.root() / "network"), arch, interface);
-        Ok(Self { front_end, prior, network, interface, sample_rate })
+        let network = Network::new(&(vs.root() / "network"), arch, &interface);
+        let one_class = Tensor::eye(classes as i64, (Kind::Float, vs.device()));
+        Ok(Self { front_end, prior, network, meetings, interface, sample_rate, one_class })
     }
 
     /// The sizes the network was built with.
-    pub fn interface(&self) -> Interface {
-        self.interface
+    pub fn interface(&self) -> &Interface {
+        &self.interface
     }
 
     /// What computes the descriptors.
@@ -98,18 +127,14 @@ impl Detector {
     }
 
     /// The tagger.
-    pub fn prior(&self) -> &Prior {
-        &self.prior
+    pub fn prior(&self) -> Option<&Prior> {
+        self.prior.as_ref()
     }
 
-    /// The trainable network.
-    pub fn network(&self) -> &Network {
-        &self.network
-    }
-
-    /// Multiply-adds per second of sound: of the network, and of the tagger's blocks.
-    pub fn macs_per_second(&self, arch: &Architecture) -> u64 {
-        network::macs_per_second(arch, self.interface) + self.prior.macs_per_second() as u64
+    /// What it costs.
+    pub fn cost(&self, arch: &Architecture) -> Cost {
+        let blocks = self.prior.as_ref().map(|prior| prior.tagger().blocks().network());
+        cost::of(arch, &self.interface, blocks)
     }
 
     /// Fewest label frames that it can be given.
@@ -130,41 +155,56 @@ impl Detector {
     /// From `[B, 4, S]` to tracks, everything computed on the spot. Traceable with any batch and length.
     pub fn forward(&self, waveform: &Tensor) -> Detection {
         let descriptors = self.front_end.forward(waveform);
-        let sequence = self.prior.forward(waveform);
-        let tap = self.prior.sequence_tap();
-        // One value per label frame, made by the pooling that the encoder does, carries the length.
-        let per_label = self.interface.frames_per_label;
-        let frames = descriptors.select(1, 0).slice(2, None, 1, 1).max_pool2d(
-            [per_label, 1],
-            [per_label, 1],
-            [0, 0],
-            [1, 1],
-            true,
-        );
-        let times = align::frame_centres_like(&frames);
-        let prior = align::interpolate(&sequence, tap.first_s, tap.hop_s, &times);
-        self.detect(&descriptors, &prior)
+        let heard = self.prior.as_ref().map(|prior| prior.hear(waveform));
+        self.detect(&descriptors, heard.as_ref())
     }
 
-    /// The tagger's output at the rate of `frames` label frames, `[B, T, P]`, from what its frozen blocks gave,
-    /// `[B, N, C, T', F]`, whose frame 0 is centred so many seconds after each chunk's beginning. `train`: as for
-    /// [`Prior::suffix`].
-    pub fn prior_of(&self, prefix: &Tensor, first_s: &[f64], frames: i64, train: bool) -> Tensor {
-        let sequence = self.prior.suffix(prefix, train);
-        let tap = self.prior.sequence_tap();
-        let delay_s = tap.first_s - self.prior.prefix_tap().first_s;
-        let times = align::frame_centres(0, frames).to(sequence.device());
-        let of = |(row, first_s): (i64, &f64)| {
-            align::interpolate(&sequence.narrow(0, row, 1), first_s + delay_s, tap.hop_s, &times)
-        };
-        let rows: Vec<Tensor> = (0..).zip(first_s).map(of).collect();
-        Tensor::cat(&rows, 0)
+    /// From descriptors and what the tagger's prefix made of the same sound to tracks. Traceable.
+    pub fn detect(&self, descriptors: &Tensor, heard: Option<&Heard>) -> Detection {
+        self.detection(&self.run(descriptors, heard, false))
     }
 
-    /// From descriptors and the tagger's output at label-frame rate to tracks.
-    pub fn detect(&self, descriptors: &Tensor, prior: &Tensor) -> Detection {
-        let output = self.network.forward(descriptors, prior, false);
-        Detection { activity: output.activity.sigmoid(), direction: unit(&output.direction) }
+    /// From descriptors `[B, C, frames, F]`, frames up to `frames_per_label` a label frame, and what the tagger's prefix
+    /// made of the same sound, to what the network says. Traceable.
+    pub fn run(&self, descriptors: &Tensor, heard: Option<&Heard>, train: bool) -> Output {
+        let encoder = self.network.encoder();
+        let mut spatial = encoder.begin(descriptors, train);
+        let mut semantic = self.prior.as_ref().zip(heard).map(|(prior, heard)| prior.begin(heard));
+        let mut done = 0;
+        for (aligned, meeting) in self.meetings.iter().zip(self.network.meetings()) {
+            spatial = (done..aligned.place.stage).fold(spatial, |x, stage| encoder.stage(stage, &x, train));
+            done = aligned.place.stage;
+            if let Some((prior, semantic)) = self.prior.as_ref().zip(semantic.as_mut()) {
+                prior.run_until(semantic, aligned.place.block, train);
+                spatial = aligned.meet(meeting, semantic, &spatial);
+            }
+        }
+        spatial = (done..encoder.stages()).fold(spatial, |x, stage| encoder.stage(stage, &x, train));
+        let spatial = encoder.finish(&spatial);
+        let sequence = self.prior.as_ref().zip(semantic).map(|(prior, semantic)| {
+            let like = spatial.transpose(1, 2).unsqueeze(-1);
+            prior.finish(semantic, &TimeGrid::LABELS.times_like(&like), train)
+        });
+        self.network.finish(spatial, sequence.as_ref(), train)
+    }
+
+    /// What an output means.
+    pub fn detection(&self, output: &Output) -> Detection {
+        match output {
+            Output::Tracks { activity, direction, distance } => Detection {
+                activity: activity.sigmoid(),
+                direction: unit(direction),
+                distance: distance.as_ref().map(Tensor::shallow_clone),
+            },
+            Output::Vectors { vectors, distance } => {
+                let length = vectors.square().sum_dim_intlist(-1, false, Kind::Float).sqrt().clamp_max(1.0);
+                Detection {
+                    activity: (length.unsqueeze(-1) * &self.one_class).flatten(2, 3),
+                    direction: unit(vectors).flatten(2, 3),
+                    distance: distance.as_ref().map(|distance| distance.flatten(2, 3)),
+                }
+            }
+        }
     }
 }
 

@@ -1,158 +1,192 @@
-//! The spatial path's early residual encoder: descriptors to features at label-frame rate.
+//! The spatial path's early encoder: descriptors to features at label-frame rate.
 //!
-//! Every stage is `blocks` residual blocks (He et al., arXiv 1512.03385: conv-norm-activation twice and a
-//! shortcut), max pooling and dropout. The first stage pools time down to label frames: everything after it runs
-//! at a fraction of the cost.
+//! Every stage is some blocks, a reduction of time and bands, and dropout. It can be run stage by stage, so that the
+//! other path is heard in between.
 
-use tch::nn::{self, Module, ModuleT};
-use tch::{Kind, Tensor};
+use tch::nn::{self, Module};
+use tch::{Device, Kind, Tensor};
 
-use super::arch::EncoderConfig;
-
-/// Frequency pooling of the first stage; the others halve.
-const FIRST_BAND_POOL: i64 = 4;
+use super::arch::{Activation, Block, EncoderConfig, PoolKind, Reduction};
+use super::layers::{ConvUnit, SqueezeExcitation, activate, batch_norm, linear};
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct SpatialEncoder {
     input_norm: nn::BatchNorm,
     stages: Vec<Stage>,
-    projection: nn::Linear,
+    /// Frames that are left in a label frame after the last stage.
+    left: i64,
+    projection: Option<nn::Linear>,
     dropout: f64,
 }
 
 #[derive(Debug)]
 struct Stage {
-    blocks: Vec<ResidualBlock>,
+    blocks: Vec<EncoderBlock>,
     pool: [i64; 2],
+    pool_kind: PoolKind,
 }
 
 #[derive(Debug)]
-struct ResidualBlock {
-    conv1: nn::Conv2D,
-    norm1: nn::BatchNorm,
-    conv2: nn::Conv2D,
-    norm2: nn::BatchNorm,
-    shortcut: Option<nn::Conv2D>,
+struct EncoderBlock {
+    units: Vec<ConvUnit>,
+    /// Around the units of a residual block; `None` within: the input as it is.
+    shortcut: Option<Shortcut>,
+    squeeze: Option<SqueezeExcitation>,
+    activation: Activation,
+    /// Chance of being left out of a training step.
+    drop: f64,
+}
+
+#[derive(Debug)]
+struct Shortcut(Option<nn::Conv2D>);
+
+/// The descriptors that the encoder is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Picture {
+    /// Channels.
+    pub channels: i64,
+    /// Bands.
+    pub bands: i64,
+    /// Frames in a label frame; what the stages do to time must divide it.
+    pub frames_per_label: i64,
 }
 
 impl SpatialEncoder {
-    /// `channels` x `bands`: the descriptors; `frames_per_label`: descriptor frames in a label frame.
-    pub(super) fn new(
-        path: &nn::Path,
-        config: &EncoderConfig,
-        channels: i64,
-        bands: i64,
-        frames_per_label: i64,
-    ) -> Self {
+    pub(super) fn new(path: &nn::Path, config: &EncoderConfig, picture: Picture) -> Self {
+        let Picture { channels, bands, frames_per_label } = picture;
         let input_norm = nn::batch_norm1d(path / "input_norm", channels * bands, Default::default());
-        let (mut width_in, mut bands_left) = (channels, bands);
-        let mut stages = Vec::new();
-        for (index, pool) in pools(config, bands, frames_per_label).into_iter().enumerate() {
-            let width = stage_width(config, index as u32);
+        let (mut from, mut left, mut stages) = (channels, frames_per_label, Vec::new());
+        let factors = config.factors(bands, frames_per_label);
+        for (index, (width, factors)) in config.widths().into_iter().zip(factors).enumerate() {
             let path = path / format!("stage{}", index + 1);
-            let block = |b| {
-                let from = if b == 0 { width_in } else { width };
-                ResidualBlock::new(&(&path / format!("block{}", b + 1)), from, width)
-            };
-            stages.push(Stage { blocks: (0..config.blocks).map(block).collect(), pool });
-            width_in = width;
-            bands_left = (bands_left + pool[1] - 1) / pool[1];
+            stages.push(Stage::new(&path, config, index as i64, [from, width], factors));
+            from = width;
+            left /= factors[0];
         }
+        let bands_left = config.bands(bands, frames_per_label).last().copied().unwrap_or(bands);
         let projection =
-            nn::linear(path / "projection", width_in * bands_left, config.output, Default::default());
-        Self { input_norm, stages, projection, dropout: config.dropout }
+            (config.output > 0).then(|| linear(path / "projection", from * bands_left, config.output));
+        Self { input_norm, stages, left, projection, dropout: config.dropout }
     }
 
-    /// `[B, C, frames, F]` to `[B, T, output]`.
-    pub(super) fn forward(&self, descriptors: &Tensor, train: bool) -> Tensor {
+    /// Descriptors `[B, C, T, F]` as the first stage takes them.
+    pub(super) fn begin(&self, descriptors: &Tensor, train: bool) -> Tensor {
         let [_, channels, _, bands] = sizes(descriptors);
         // One scale for each channel and band, as levels differ by tens of dB between bands.
-        let mut x = descriptors
-            .permute([0, 1, 3, 2])
-            .flatten(1, 2)
-            .apply_t(&self.input_norm, train)
-            .unflatten(1, [channels, bands])
-            // Channels last in memory: convolutions and all after them keep the order and run faster in it.
-            .permute([0, 3, 2, 1])
-            .contiguous()
-            .permute([0, 3, 1, 2]);
-        for stage in &self.stages {
-            for block in &stage.blocks {
-                x = block.forward(&x, train);
-            }
-            x = x.max_pool2d(stage.pool, stage.pool, [0, 0], [1, 1], true).dropout(self.dropout, train);
-        }
-        self.projection.forward(&x.transpose(1, 2).flatten(2, 3)).relu()
+        let rows = descriptors.permute([0, 1, 3, 2]).flatten(1, 2);
+        let normal = batch_norm(&self.input_norm, &rows, train).unflatten(1, [channels, bands]);
+        channels_last(&normal.permute([0, 1, 3, 2]))
     }
-}
 
-/// Multiply-adds of one label frame.
-pub(super) fn macs_per_frame(
-    config: &EncoderConfig,
-    channels: i64,
-    bands: i64,
-    frames_per_label: i64,
-) -> i64 {
-    let (mut width_in, mut bands_left, mut frames, mut macs) = (channels, bands, frames_per_label, 0);
-    for (index, pool) in pools(config, bands, frames_per_label).into_iter().enumerate() {
-        let width = stage_width(config, index as u32);
-        for block in 0..config.blocks {
-            let from = if block == 0 { width_in } else { width };
-            let shortcut = if from == width { 0 } else { from * width };
-            macs += (9 * from * width + 9 * width * width + shortcut) * bands_left * frames;
-        }
-        width_in = width;
-        bands_left = (bands_left + pool[1] - 1) / pool[1];
-        frames = (frames + pool[0] - 1) / pool[0];
+    /// Number of stages.
+    pub(super) fn stages(&self) -> usize {
+        self.stages.len()
     }
-    macs + width_in * bands_left * config.output
-}
 
-fn stage_width(config: &EncoderConfig, index: u32) -> i64 {
-    (config.width << index.min(16)).min(config.max_width.max(config.width))
-}
+    /// `[B, C, T, F]` as the stage before gave it, to what this one makes of it. From 0.
+    pub(super) fn stage(&self, index: usize, x: &Tensor, train: bool) -> Tensor {
+        self.stages[index].forward(x, train).dropout(self.dropout, train)
+    }
 
-/// `[time, band]` pooling of every stage; bands are never pooled below one.
-fn pools(config: &EncoderConfig, bands: i64, frames_per_label: i64) -> Vec<[i64; 2]> {
-    let mut bands_left = bands;
-    let pool = |stage| {
-        let band = if stage == 0 { FIRST_BAND_POOL } else { 2 }.min(bands_left);
-        bands_left = (bands_left + band - 1) / band;
-        [if stage == 0 { frames_per_label } else { 1 }, band]
-    };
-    (0..config.stages).map(pool).collect()
-}
-
-impl ResidualBlock {
-    fn new(path: &nn::Path, from: i64, to: i64) -> Self {
-        let conv = |name: &str, from| {
-            let config = nn::ConvConfig { padding: 1, bias: false, ..Default::default() };
-            nn::conv2d(path / name, from, to, 3, config)
+    /// What the last stage gave to features at label-frame rate, `[B, T, output]`.
+    pub(super) fn finish(&self, x: &Tensor) -> Tensor {
+        let rows = match self.left {
+            1 => x.shallow_clone(),
+            left => x.avg_pool2d([left, 1], [left, 1], [0, 0], true, false, None::<i64>),
         };
-        let norm = |name: &str| nn::batch_norm2d(path / name, to, Default::default());
-        let shortcut = (from != to).then(|| {
-            let config = nn::ConvConfig { bias: false, ..Default::default() };
-            nn::conv2d(path / "shortcut", from, to, 1, config)
-        });
+        let features = rows.transpose(1, 2).flatten(2, 3);
+        match &self.projection {
+            Some(projection) => projection.forward(&features).relu(),
+            None => features,
+        }
+    }
+}
+
+impl Stage {
+    fn new(
+        path: &nn::Path,
+        config: &EncoderConfig,
+        index: i64,
+        [from, width]: [i64; 2],
+        factors: [i64; 2],
+    ) -> Self {
+        let by = [config.time_by, config.band_by];
+        let part = |reduction| [0, 1].map(|axis| if by[axis] == reduction { factors[axis] } else { 1 });
+        let block = |block: i64| {
+            let (from, step) = if block == 0 { (from, part(Reduction::Stride)) } else { (width, [1, 1]) };
+            let depth = (index * config.blocks + block + 1) as f64 / (config.stages * config.blocks) as f64;
+            let path = path / format!("block{}", block + 1);
+            EncoderBlock::new(&path, config, [from, width], step, config.stochastic_depth * depth)
+        };
         Self {
-            conv1: conv("conv1", from),
-            norm1: norm("norm1"),
-            conv2: conv("conv2", to),
-            norm2: norm("norm2"),
-            shortcut,
+            blocks: (0..config.blocks).map(block).collect(),
+            pool: part(Reduction::Pool),
+            pool_kind: config.pool,
         }
     }
 
     fn forward(&self, x: &Tensor, train: bool) -> Tensor {
-        let inner = self.norm1.forward_t(&self.conv1.forward(x), train).relu();
-        let inner = self.norm2.forward_t(&self.conv2.forward(&inner), train);
-        match &self.shortcut {
-            Some(shortcut) => inner + shortcut.forward(x),
-            None => inner + x,
+        let x = self.blocks.iter().fold(x.shallow_clone(), |x, block| block.forward(&x, train));
+        let pool = self.pool;
+        match (pool, self.pool_kind) {
+            ([1, 1], _) => x,
+            (_, PoolKind::Max) => x.max_pool2d(pool, pool, [0, 0], [1, 1], true),
+            (_, PoolKind::Mean) => x.avg_pool2d(pool, pool, [0, 0], true, false, None::<i64>),
         }
-        .relu()
     }
+}
+
+impl EncoderBlock {
+    fn new(path: &nn::Path, config: &EncoderConfig, [from, to]: [i64; 2], step: [i64; 2], drop: f64) -> Self {
+        let unit = |name: &str, from, step| ConvUnit::new(&(path / name), config, from, to, step);
+        let is_residual = config.block == Block::Residual;
+        let mut units = vec![unit("unit1", from, step)];
+        if is_residual {
+            units.push(unit("unit2", to, [1, 1]));
+        }
+        let projects = from != to || step != [1, 1];
+        let shortcut = || {
+            let config = nn::ConvConfigND::<[i64; 2]> { stride: step, bias: false, ..Default::default() };
+            Shortcut(projects.then(|| nn::conv(path / "shortcut", from, to, [1, 1], config)))
+        };
+        let reduction = config.squeeze_excitation;
+        Self {
+            units,
+            shortcut: is_residual.then(shortcut),
+            squeeze: (reduction > 0).then(|| SqueezeExcitation::new(&(path / "squeeze"), to, reduction)),
+            activation: config.activation,
+            drop,
+        }
+    }
+
+    fn forward(&self, x: &Tensor, train: bool) -> Tensor {
+        let mut inner = self.units[0].forward(x, train);
+        for unit in &self.units[1..] {
+            inner = unit.forward(&activate(self.activation, &inner), train);
+        }
+        if let Some(squeeze) = &self.squeeze {
+            inner = squeeze.forward(&inner);
+        }
+        if let Some(Shortcut(shortcut)) = &self.shortcut {
+            if train && self.drop > 0.0 {
+                inner *= kept(x, self.drop);
+            }
+            inner += shortcut.as_ref().map_or_else(|| x.shallow_clone(), |conv| conv.forward(x));
+        }
+        activate(self.activation, &inner)
+    }
+}
+
+/// For each row of a batch, 0 with a chance of `drop`, else what keeps the mean: `[B, 1, 1, 1]`.
+fn kept(x: &Tensor, drop: f64) -> Tensor {
+    let draw = Tensor::rand([x.size()[0], 1, 1, 1], (Kind::Float, Device::Cpu));
+    draw.ge(drop).to_kind(Kind::Float).to(x.device()) / (1.0 - drop)
+}
+
+/// Channels last in memory: convolutions and all after them keep the order and run faster in it (see benches/encoder.rs).
+pub(super) fn channels_last(x: &Tensor) -> Tensor {
+    x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
 }
 
 /// The sizes of a 4-d tensor. Only the channel and band axes may be used: the others are symbolic in a trace.

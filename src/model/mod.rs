@@ -7,12 +7,19 @@
 //! Axes: B batch, C channel, T label frame, F frequency band, N track, K class, P prior feature.
 
 pub mod align;
+mod aligned;
 pub mod arch;
 mod check;
+mod check_network;
+mod conformer;
+pub mod cost;
 pub mod decode;
 pub mod detector;
-mod encoder;
+pub mod encoder;
 mod fusion;
+mod lane;
+mod layers;
+pub mod meeting_place;
 pub mod network;
 pub mod predict;
 pub mod prior;
@@ -22,4 +29,4 @@ mod temporal;
 mod tracks;
 pub mod weights;
 
-pub use check::ArchitectureProblem;
+pub use check::{ArchitectureProblem, PRESET, preset};

@@ -1,163 +1,139 @@
-//! The trainable network: descriptors and the tagger's output in, tracks out.
+//! The trainable network: the encoder, where the paths meet, smoothing, and heads.
 
 use tch::Tensor;
-use tch::nn::{self, Module, ModuleT};
+use tch::nn::{self, Module};
 
-use super::arch::{Architecture, FusionPlacement};
-use super::encoder::{self, SpatialEncoder};
-use super::fusion::CrossStitch;
-use super::temporal::{self, Temporal};
-use super::tracks::{self, TrackHeads};
+use super::arch::{Architecture, FusionPlacement, TemporalPlace};
+use super::encoder::{Picture, SpatialEncoder};
+use super::fusion::Meeting;
+use super::layers::{batch_norm, linear};
+use super::meeting_place::MeetingPlace;
+use super::signals;
+use super::temporal::Temporal;
+use super::tracks::TrackHeads;
+use crate::backbone::Tap;
 
 pub use super::tracks::Output;
 
 /// Sizes that the network takes from its surroundings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Interface {
-    /// Channels of the descriptors.
-    pub channels: i64,
-    /// Bands of the descriptors.
-    pub bands: i64,
-    /// Descriptor frames in a label frame.
-    pub frames_per_label: i64,
-    /// Features of the tagger's output.
-    pub prior: i64,
+    /// The descriptors.
+    pub picture: Picture,
+    /// Features of the tagger's output; none without a tagger.
+    pub prior: Option<i64>,
+    /// Where maps of both paths meet, each with what the tagger has there.
+    pub meetings: Vec<(MeetingPlace, Tap)>,
     /// Classes to detect.
     pub classes: i64,
 }
 
-/// Semantic path (tagger output, projected) and spatial path (descriptors, encoded), coupled late or not at all,
-/// smoothed in time, then split into tracks.
+/// Semantic path (tagger output, projected) and spatial path (descriptors, encoded), coupled or not, smoothed in time,
+/// then split into tracks.
 #[derive(Debug)]
 pub struct Network {
-    semantic: SemanticProjection,
+    semantic: Option<SemanticPath>,
     encoder: SpatialEncoder,
-    stitch_before: Option<CrossStitch>,
-    semantic_temporal: Temporal,
-    spatial_temporal: Temporal,
-    stitch_after: Option<CrossStitch>,
+    meetings: Vec<Meeting>,
+    before_temporal: Option<Meeting>,
+    spatial_temporal: Option<Temporal>,
+    after_temporal: Option<Meeting>,
     heads: TrackHeads,
 }
 
 #[derive(Debug)]
-struct SemanticProjection {
+struct SemanticPath {
     norm: nn::BatchNorm,
     linear: nn::Linear,
     dropout: f64,
+    temporal: Option<Temporal>,
 }
 
 impl Network {
     /// Creates the variables under `path`; initial values come from libtorch's random generator.
-    pub fn new(path: &nn::Path, arch: &Architecture, interface: Interface) -> Self {
-        let width = arch.encoder.output;
-        let Interface { channels, bands, frames_per_label, prior, classes } = interface;
-        let late = arch.fusion.placement.contains(&FusionPlacement::Late);
-        let smoothed = temporal::output_width(&arch.temporal, width);
-        let stitch = |name: &str, width| late.then(|| CrossStitch::new(&(path / "fusion" / name), width));
+    pub fn new(path: &nn::Path, arch: &Architecture, interface: &Interface) -> Self {
+        let Interface { picture, prior, classes, .. } = *interface;
+        let width = arch.encoder.output_width(picture.bands, picture.frames_per_label);
+        let smooths = arch.temporal.place == TemporalPlace::BeforeTracks;
+        let smoothed = if smooths { arch.temporal.output_width(width) } else { width };
+        let temporal =
+            |name: &str| smooths.then(|| Temporal::new(&(path / "temporal" / name), &arch.temporal, width));
+        let fusion = path / "fusion";
+        let meeting =
+            |name: &str, semantic, spatial| Meeting::new(&(&fusion / name), &arch.fusion, semantic, spatial);
+        let widths = arch.encoder.widths();
+        let signals = signals::count(arch.backbone.input);
+        let at = |(place, tap): &(MeetingPlace, Tap)| {
+            let name = match place.placement {
+                FusionPlacement::Early => "early",
+                FusionPlacement::Middle => "middle",
+                FusionPlacement::Late => "late",
+            };
+            meeting(name, signals * tap.channels, widths[place.stage - 1])
+        };
+        let late = prior.is_some() && arch.fusion.has(FusionPlacement::Late);
+        let semantic = |prior| SemanticPath {
+            norm: nn::batch_norm1d(path / "semantic" / "norm", prior, Default::default()),
+            linear: linear(path / "semantic" / "projection", prior, width),
+            dropout: arch.backbone.dropout,
+            temporal: temporal("semantic"),
+        };
         Self {
-            semantic: SemanticProjection {
-                norm: nn::batch_norm1d(path / "semantic" / "norm", prior, Default::default()),
-                linear: nn::linear(path / "semantic" / "projection", prior, width, Default::default()),
-                dropout: arch.backbone.dropout,
-            },
-            encoder: SpatialEncoder::new(
-                &(path / "encoder"),
-                &arch.encoder,
-                channels,
-                bands,
-                frames_per_label,
-            ),
-            stitch_before: stitch("before_temporal", width),
-            semantic_temporal: Temporal::new(&(path / "temporal" / "semantic"), &arch.temporal, width),
-            spatial_temporal: Temporal::new(&(path / "temporal" / "spatial"), &arch.temporal, width),
-            stitch_after: stitch("after_temporal", smoothed),
-            heads: TrackHeads::new(&(path / "tracks"), &arch.tracks, smoothed, classes),
+            semantic: prior.map(semantic),
+            encoder: SpatialEncoder::new(&(path / "encoder"), &arch.encoder, picture),
+            meetings: interface.meetings.iter().map(at).collect(),
+            before_temporal: late.then(|| meeting("before_temporal", width, width)),
+            spatial_temporal: temporal("spatial"),
+            // Without smoothing in between they have met already.
+            after_temporal: (late && smooths).then(|| meeting("after_temporal", smoothed, smoothed)),
+            heads: TrackHeads::new(&(path / "tracks"), arch, (prior.map(|_| smoothed), smoothed), classes),
         }
     }
 
-    /// * `descriptors`: `[B, C, frames, F]`, frames up to `frames_per_label` a label frame.
-    /// * `prior`: `[B, T, P]`, already at label-frame rate.
-    pub fn forward(&self, descriptors: &Tensor, prior: &Tensor, train: bool) -> Output {
-        let mut semantic = self.semantic.forward(prior, train);
-        let mut spatial = self.encoder.forward(descriptors, train);
-        if let Some(stitch) = &self.stitch_before {
-            (semantic, spatial) = stitch.forward(&semantic, &spatial);
-        }
-        semantic = self.semantic_temporal.forward(&semantic);
-        spatial = self.spatial_temporal.forward(&spatial);
-        if let Some(stitch) = &self.stitch_after {
-            (semantic, spatial) = stitch.forward(&semantic, &spatial);
-        }
-        self.heads.forward(&semantic, &spatial, train)
+    /// The encoder, to be run stage by stage.
+    pub(super) fn encoder(&self) -> &SpatialEncoder {
+        &self.encoder
+    }
+
+    /// Where maps of both paths meet, in the order of [`Interface::meetings`].
+    pub(super) fn meetings(&self) -> &[Meeting] {
+        &self.meetings
+    }
+
+    /// * `spatial`: `[B, T, C]` of the encoder.
+    /// * `prior`: `[B, T, P]` of the tagger, already at label-frame rate; unless there is none.
+    pub(super) fn finish(&self, spatial: Tensor, prior: Option<&Tensor>, train: bool) -> Output {
+        let smooth = |temporal: &Option<Temporal>, x: Tensor| match temporal {
+            Some(temporal) => temporal.forward(&x, train),
+            None => x,
+        };
+        let Some((path, prior)) = self.semantic.as_ref().zip(prior) else {
+            return self.heads.forward(None, &smooth(&self.spatial_temporal, spatial), train);
+        };
+        let semantic = path.project(prior, train);
+        let (semantic, spatial) = meet(self.before_temporal.as_ref(), semantic, spatial);
+        let semantic = smooth(&path.temporal, semantic);
+        let spatial = smooth(&self.spatial_temporal, spatial);
+        let (semantic, spatial) = meet(self.after_temporal.as_ref(), semantic, spatial);
+        self.heads.forward(Some(&semantic), &spatial, train)
     }
 }
 
-impl SemanticProjection {
-    fn forward(&self, prior: &Tensor, train: bool) -> Tensor {
-        let normal = self.norm.forward_t(&prior.transpose(1, 2), train).transpose(1, 2);
+/// Two sequences on one grid.
+fn meet(meeting: Option<&Meeting>, semantic: Tensor, spatial: Tensor) -> (Tensor, Tensor) {
+    match meeting {
+        None => (semantic, spatial),
+        Some(meeting) => (
+            meeting.semantic(&semantic, || spatial.shallow_clone()),
+            meeting.spatial(&spatial, || semantic.shallow_clone()),
+        ),
+    }
+}
+
+impl SemanticPath {
+    /// `[B, T, P]` to `[B, T, C]`.
+    fn project(&self, prior: &Tensor, train: bool) -> Tensor {
+        let normal = batch_norm(&self.norm, &prior.transpose(1, 2), train).transpose(1, 2);
         self.linear.forward(&normal.dropout(self.dropout, train)).relu()
-    }
-}
-
-/// Multiply-adds per second of audio of the trainable network (descriptors and tagger not counted).
-pub fn macs_per_second(arch: &Architecture, interface: Interface) -> u64 {
-    let Interface { channels, bands, frames_per_label, prior, classes } = interface;
-    let width = arch.encoder.output;
-    let per_frame = encoder::macs_per_frame(&arch.encoder, channels, bands, frames_per_label)
-        + prior * width
-        + 2 * temporal::macs_per_frame(&arch.temporal, width)
-        + tracks::macs_per_frame(&arch.tracks, temporal::output_width(&arch.temporal, width), classes);
-    per_frame.unsigned_abs() * crate::seld::event::FRAMES_PER_SECOND as u64
-}
-
-#[cfg(test)]
-mod tests {
-    use tch::{Device, Kind, nn::VarStore};
-
-    use super::*;
-    use crate::model::arch::{FusionConfig, TemporalConfig, TemporalKind};
-
-    const INTERFACE: Interface =
-        Interface { channels: 7, bands: 64, frames_per_label: 5, prior: 16, classes: 4 };
-
-    fn forward(arch: &Architecture, batch: i64, frames: i64) -> Output {
-        tch::manual_seed(1);
-        let vs = VarStore::new(Device::Cpu);
-        let network = Network::new(&vs.root(), arch, INTERFACE);
-        let descriptors = Tensor::randn([batch, 7, frames, 64], (Kind::Float, Device::Cpu));
-        let prior = Tensor::randn([batch, (frames + 4) / 5, 16], (Kind::Float, Device::Cpu));
-        network.forward(&descriptors, &prior, false)
-    }
-
-    #[test]
-    fn shapes_for_odd_lengths_and_every_choice() {
-        for placement in [vec![], vec![FusionPlacement::Late]] {
-            for kind in [TemporalKind::None, TemporalKind::Gru] {
-                for (frames, label_frames) in [(1, 1), (5, 1), (6, 2), (250, 50), (253, 51)] {
-                    let arch = Architecture {
-                        fusion: FusionConfig { placement: placement.clone(), ..Default::default() },
-                        temporal: TemporalConfig { kind, ..Default::default() },
-                        ..Default::default()
-                    };
-                    let output = forward(&arch, 2, frames);
-                    assert_eq!(output.activity.size(), [2, label_frames, 3, 4]);
-                    assert_eq!(output.direction.size(), [2, label_frames, 3, 3]);
-                    assert!(bool::try_from(output.activity.isfinite().all()).unwrap());
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn without_fusion_activity_ignores_the_spatial_path() {
-        let mut arch = Architecture::default();
-        arch.fusion.placement.clear();
-        let vs = VarStore::new(Device::Cpu);
-        let network = Network::new(&vs.root(), &arch, INTERFACE);
-        let prior = Tensor::randn([1, 4, 16], (Kind::Float, Device::Cpu));
-        let scene = || Tensor::randn([1, 7, 20, 64], (Kind::Float, Device::Cpu));
-        let (a, b) = (network.forward(&scene(), &prior, false), network.forward(&scene(), &prior, false));
-        assert_eq!(a.activity, b.activity);
-        assert_ne!(a.direction, b.direction);
     }
 }

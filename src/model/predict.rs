@@ -23,8 +23,7 @@ pub fn predict(
     let samples = (waveform.len() / 4) as i64;
     let frame_samples = i64::from(detector.sample_rate()) / FRAMES_PER_SECOND as i64;
     let frames = (samples + frame_samples - 1) / frame_samples;
-    let tap = detector.prior().sequence_tap();
-    let sequence = detector.prior().whole_recording(waveform, device).unsqueeze(0);
+    let heard = detector.prior().map(|prior| (prior, prior.prefix_of(waveform, device)));
     let audio = Tensor::from_slice(waveform).view([4, samples]);
     // Silence follows what is too short.
     let total = frames.max(detector.shortest());
@@ -36,9 +35,11 @@ pub fn predict(
         let length = window.frames * frame_samples;
         let piece = audio.narrow(1, begin, length.min(samples - begin));
         let piece = piece.f_constant_pad_nd([0, length - piece.size()[1]])?.unsqueeze(0).to(device);
-        let times = align::frame_centres(window.first, window.frames).to(device);
-        let prior = align::interpolate(&sequence, tap.first_s, tap.hop_s, &times);
-        let found = detector.detect(&detector.describe(&piece), &prior);
+        let seconds = |frames: i64| frames as f64 * align::LABEL_FRAME_S;
+        let heard = heard
+            .as_ref()
+            .map(|(prior, recording)| prior.window(recording, seconds(window.first), seconds(window.frames)));
+        let found = detector.detect(&detector.describe(&piece), heard.as_ref());
         shape = <[i64; 4]>::try_from(found.activity.size())
             .map_err(|size| tch::TchError::Shape(format!("activity has shape {size:?}")))?;
         let middle = |x: &Tensor| {

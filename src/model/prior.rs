@@ -4,13 +4,15 @@
 //! level is fixed once: [`level`] finds the gain at which the training recordings peak where the tagger expects
 //! it, and the gain belongs to the model.
 //!
-//! The tagger has a frozen prefix, which makes the same of a recording in every epoch of every trial and so can be kept,
-//! and blocks after it that are trained. Where all are frozen, the prefix ends with the average over bands.
+//! The tagger has a prefix, which makes the same of a recording in every epoch of every trial and so can be kept: the
+//! frozen blocks before anything of the spatial path is heard. Where these are all, it ends with the average over bands.
 
 use tch::nn::VarStore;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use super::arch::{BackboneConfig, Freeze, TaggerInput};
+use super::align::{self, Starts, TimeGrid};
+use super::arch::{Architecture, BackboneConfig, Freeze, TaggerInput};
+use super::meeting_place::meeting_places;
 use super::signals::Signals;
 use crate::backbone::blocks::average;
 use crate::backbone::resample::ResampleError;
@@ -31,13 +33,34 @@ pub struct Prior {
     resampler: Resampler,
     signals: Signals,
     gain: f64,
+    /// Blocks of the prefix.
+    prefix: usize,
+}
+
+/// What the prefix made of some sound.
+#[derive(Debug)]
+pub struct Heard {
+    /// `[B, N, C, T, F]`, N signals.
+    pub frames: Tensor,
+    /// Centre of the first frame, from the beginning of the sound.
+    pub starts: Starts,
+}
+
+/// The semantic path within the tagger.
+pub(super) struct Semantic {
+    /// `[B * N, C, T, F]`.
+    pub(super) map: Tensor,
+    /// Blocks it has been through.
+    block: usize,
+    /// Where its frames begin.
+    pub(super) starts: Starts,
 }
 
 impl std::fmt::Debug for Prior {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut debug = f.debug_struct("Prior");
         debug.field("tagger", &self.tagger.name()).field("input", &self.signals.input());
-        debug.field("frozen", &self.frozen()).field("gain", &self.gain).finish()
+        debug.field("prefix", &self.prefix).field("gain", &self.gain).finish()
     }
 }
 
@@ -53,18 +76,31 @@ pub fn level(mut peaks: Vec<f32>) -> f64 {
     10f64.powf((gain_db * 4.0).round() / 4.0 / 20.0)
 }
 
-/// Reads the tagger onto the device of `vs`, where the blocks that are not frozen become variables.
+/// The first frame of a recording, as a tap has it, to be looked at from `begin_s` on, and its time from there.
+pub fn first_frame(tap: &Tap, begin_s: f64) -> (i64, f64) {
+    let first = ((begin_s - tap.first_s) / tap.hop_s).floor().max(0.0) as i64;
+    (first, tap.first_s + first as f64 * tap.hop_s - begin_s)
+}
+
+/// Reads the tagger onto the device of `vs`, where the blocks that are not frozen become variables; `None` where the
+/// architecture has no tagger.
 ///
 /// # Errors
 /// Its weights are not there or do not fit; it has not as many blocks as are to be frozen.
-pub fn load_tagger(config: &BackboneConfig, vs: &VarStore) -> Result<Box<dyn Tagger>, backbone::Error> {
+pub fn load_tagger(
+    config: &BackboneConfig,
+    vs: &VarStore,
+) -> Result<Option<Box<dyn Tagger>>, backbone::Error> {
+    if config.is_none() {
+        return Ok(None);
+    }
     let thaw = |frozen| Thaw { path: vs.root() / VARIABLES, frozen };
     let thaw = match config.freeze {
         Freeze::All => None,
         Freeze::None => Some(thaw(0)),
         Freeze::Blocks(frozen) => Some(thaw(frozen)),
     };
-    backbone::load(&config.name, config.weights.as_deref(), vs.device(), thaw.as_ref())
+    backbone::load(&config.name, config.weights.as_deref(), vs.device(), thaw.as_ref()).map(Some)
 }
 
 impl Prior {
@@ -74,13 +110,16 @@ impl Prior {
     /// Sample rates without a usable ratio.
     pub fn new(
         tagger: Box<dyn Tagger>,
-        input: TaggerInput,
+        arch: &Architecture,
         sample_rate: u32,
         gain: f64,
         device: Device,
     ) -> Result<Self, ResampleError> {
         let resampler = Resampler::new(sample_rate, tagger.sample_rate(), device)?;
-        Ok(Self { tagger, resampler, signals: Signals::new(input, device), gain })
+        let blocks = tagger.blocks();
+        let meets = meeting_places(arch, blocks.count()).first().map_or(usize::MAX, |place| place.block);
+        let prefix = blocks.frozen().min(meets);
+        Ok(Self { tagger, resampler, signals: Signals::new(arch.backbone.input, device), gain, prefix })
     }
 
     /// The tagger.
@@ -108,10 +147,10 @@ impl Prior {
         self.signals.count() as f64 * self.tagger.blocks().network().macs_per_second()
     }
 
-    /// Where the frozen prefix ends.
+    /// Where the prefix ends.
     pub fn prefix_tap(&self) -> Tap {
-        let tap = self.tagger.blocks().taps()[self.frozen()];
-        if self.is_frozen() { Tap { bands: 1, ..tap } } else { tap }
+        let tap = self.tagger.blocks().taps()[self.prefix];
+        if self.is_all_prefix() { Tap { bands: 1, ..tap } } else { tap }
     }
 
     /// Where the tagger ends: bands are averaged.
@@ -119,13 +158,14 @@ impl Prior {
         Tap { bands: 1, ..self.tagger.blocks().last() }
     }
 
-    /// Whether none of its blocks is trained.
-    pub fn is_frozen(&self) -> bool {
-        self.frozen() == self.tagger.blocks().count()
+    /// Blocks of the prefix.
+    pub fn prefix_blocks(&self) -> usize {
+        self.prefix
     }
 
-    fn frozen(&self) -> usize {
-        self.tagger.blocks().frozen()
+    /// Whether nothing comes after the prefix.
+    pub fn is_all_prefix(&self) -> bool {
+        self.prefix == self.tagger.blocks().count()
     }
 
     /// Values that [`Prior::prefix_of`] gives for a second of sound.
@@ -134,31 +174,60 @@ impl Prior {
         (self.signals.count() * tap.channels * tap.bands) as f64 / tap.hop_s
     }
 
-    /// `[B, 4, S]` at the model's sample rate to `[B, P, frames]` at the tagger's own frame rate. Traceable.
-    pub fn forward(&self, waveform: &Tensor) -> Tensor {
-        self.suffix(&self.prefix(waveform), false)
+    /// `[B, 4, S]` at the model's sample rate to what the prefix makes of it. Traceable.
+    pub fn hear(&self, waveform: &Tensor) -> Heard {
+        let frames = self.prefix_of_signals(&self.prepare(waveform));
+        Heard { frames, starts: Starts::All(self.prefix_tap().first_s) }
     }
 
-    /// `[B, 4, S]` at the model's sample rate to what the frozen blocks make of it, `[B, N, C, T, F]`. Traceable.
-    pub fn prefix(&self, waveform: &Tensor) -> Tensor {
-        self.prefix_of_signals(&self.prepare(waveform))
+    /// What the blocks after the prefix begin with.
+    pub(super) fn begin(&self, heard: &Heard) -> Semantic {
+        Semantic { map: heard.frames.flatten(0, 1), block: self.prefix, starts: heard.starts.clone() }
     }
 
-    /// `[B, N, C, T, F]` as the frozen blocks give it to the tagger's output `[B, P, T']`. `train`: the batch norms of
-    /// trained blocks follow the batch. Traceable.
-    pub fn suffix(&self, prefix: &Tensor, train: bool) -> Tensor {
-        let blocks = self.tagger.blocks();
-        let joined = prefix.flatten(0, 1);
-        let last = match self.is_frozen() {
-            true => joined.squeeze_dim(-1),
-            false => average(&blocks.run(&joined, self.frozen()..blocks.count(), train)),
+    /// Runs the blocks up to `block`, counted from the tagger's first. `train`: the batch norms of trained blocks follow
+    /// the batch.
+    pub(super) fn run_until(&self, semantic: &mut Semantic, block: usize, train: bool) {
+        let (blocks, from) = (self.tagger.blocks(), semantic.block);
+        let taps = blocks.taps();
+        semantic.map = blocks.run(&semantic.map, from..block, train);
+        semantic.starts = semantic.starts.later(taps[block].first_s - taps[from].first_s);
+        semantic.block = block;
+    }
+
+    /// Runs the rest, and brings what the tagger says to the times `[T]`: `[B, T, P]`.
+    pub(super) fn finish(&self, mut semantic: Semantic, times_s: &Tensor, train: bool) -> Tensor {
+        let averages = !self.is_all_prefix();
+        self.run_until(&mut semantic, self.tagger.blocks().count(), train);
+        let last = match averages {
+            true => average(&semantic.map).unsqueeze(-1),
+            false => semantic.map,
         };
-        last.unflatten(0, [-1, self.signals.count()]).flatten(1, 2)
+        let rows = last.unflatten(0, [-1, self.signals.count()]).flatten(1, 2);
+        let hop_s = self.sequence_tap().hop_s;
+        let at = |x: &Tensor, first_s| align::at_times(x, TimeGrid { first_s, hop_s }, times_s);
+        semantic.starts.map(&rows, at).squeeze_dim(-1).transpose(1, 2)
     }
 
     /// Frames of the prefix that give the rest of the tagger one frame.
     pub fn shortest_prefix(&self) -> i64 {
         self.sequence_tap().stride / self.prefix_tap().stride
+    }
+
+    /// Frames of the prefix that are looked at for so many seconds: one more at the beginning than lie in them, and as
+    /// many at the end as the rest of the tagger makes one frame of.
+    pub fn prefix_frames(&self, seconds: f64) -> i64 {
+        (seconds / self.prefix_tap().hop_s).ceil() as i64 + 1 + self.shortest_prefix()
+    }
+
+    /// What lies in some seconds from `begin_s` on of the prefix of a whole recording, `[T, N, C, F]`; after its end the
+    /// last frame is held.
+    pub fn window(&self, recording: &Tensor, begin_s: f64, seconds: f64) -> Heard {
+        let (first, first_s) = first_frame(&self.prefix_tap(), begin_s);
+        let last = recording.size()[0] - 1;
+        let frames = Tensor::arange(self.prefix_frames(seconds), (Kind::Int64, recording.device())) + first;
+        let frames = recording.index_select(0, &frames.clamp_max(last));
+        Heard { frames: frames.permute([1, 2, 0, 3]).unsqueeze(0), starts: Starts::All(first_s) }
     }
 
     /// Signals `[B * N, S']` at the tagger's rate: level, rate, and silence at the end, so that the shortest input still
@@ -170,32 +239,26 @@ impl Prior {
 
     fn prefix_of_signals(&self, signals: &Tensor) -> Tensor {
         let picture = self.tagger.picture(signals);
-        let frames = self.tagger.blocks().run(&picture, 0..self.frozen(), false);
-        let frames = if self.is_frozen() { average(&frames).unsqueeze(-1) } else { frames };
+        let frames = self.tagger.blocks().run(&picture, 0..self.prefix, false);
+        let frames = if self.is_all_prefix() { average(&frames).unsqueeze(-1) } else { frames };
         frames.unflatten(0, [-1, self.signals.count()])
     }
 
-    /// [`Prior::prefix`] of one recording of any length, in bounded memory: `[T, N, C, F]`.
+    /// The prefix of one recording of any length, in bounded memory: `[T, N, C, F]`.
     ///
-    /// * `waveform`: W, Y, Z, X one after the other, at the model's sample rate; W alone where the tagger hears no more.
+    /// * `waveform`: W, Y, Z, X one after the other, at the model's sample rate.
     pub fn prefix_of(&self, waveform: &[f32], device: Device) -> Tensor {
+        match self.signals.input() {
+            TaggerInput::Omni => self.prefix_of_heard(&waveform[..waveform.len() / 4], device),
+            _ => self.prefix_of_heard(waveform, device),
+        }
+    }
+
+    /// [`Prior::prefix_of`] a recording of the channels that the tagger hears: W alone where it hears no more.
+    pub fn prefix_of_heard(&self, waveform: &[f32], device: Device) -> Tensor {
         let channels = if self.signals.input() == TaggerInput::Omni { 1 } else { 4 };
         let frames = |signals: &Tensor| self.prefix_of_signals(signals).squeeze_dim(0).permute([2, 0, 1, 3]);
         self.in_pieces(waveform, channels, self.prefix_tap(), device, &frames)
-    }
-
-    /// The tagger's output for one recording of any length: `[P, T]`.
-    ///
-    /// * `waveform`: W, Y, Z, X one after the other, at the model's sample rate.
-    pub fn whole_recording(&self, waveform: &[f32], device: Device) -> Tensor {
-        let (waveform, channels) = match self.signals.input() {
-            TaggerInput::Omni => (&waveform[..waveform.len() / 4], 1),
-            _ => (waveform, 4),
-        };
-        let frames = |signals: &Tensor| {
-            self.suffix(&self.prefix_of_signals(signals), false).squeeze_dim(0).transpose(0, 1)
-        };
-        self.in_pieces(waveform, channels, self.sequence_tap(), device, &frames).transpose(0, 1).contiguous()
     }
 
     /// Runs `frames`, which gives `[T, ...]` on the grid of `tap` for signals `[N, S']`, over a recording.

@@ -87,7 +87,7 @@ pub struct Origin {
     pub sample_rate: u32,
     /// Gain on W before the tagger.
     pub prior_gain: f64,
-    /// Of the tagger's weights.
+    /// Of the tagger's weights; empty without a tagger.
     pub backbone_sha256: String,
     /// Seed of training.
     pub seed: u64,
@@ -158,15 +158,17 @@ impl SavedModel {
         let config = &self.architecture.backbone;
         let mut vs = VarStore::new(device);
         let tagger = load_tagger(config, &vs)?;
-        if tagger.weights_sha256() != self.origin.backbone_sha256 {
+        let found = tagger.as_ref().map_or("", |tagger| tagger.weights_sha256());
+        if found != self.origin.backbone_sha256 {
             return Err(Error::OtherBackbone {
                 name: config.name.clone(),
-                found: tagger.weights_sha256().to_owned(),
+                found: found.to_owned(),
                 expected: self.origin.backbone_sha256.clone(),
             });
         }
         let rate = self.origin.sample_rate;
-        let prior = Prior::new(tagger, config.input, rate, self.origin.prior_gain, device)?;
+        let prior = |tagger| Prior::new(tagger, &self.architecture, rate, self.origin.prior_gain, device);
+        let prior = tagger.map(prior).transpose()?;
         let detector = Detector::new(&vs, &self.architecture, prior, rate, self.classes.len())?;
         detector::load_variables(&mut vs, &self.variables)
             .map_err(|source| Error::Mismatch { path: PathBuf::from(WEIGHTS), source })?;

@@ -27,6 +27,11 @@ fn signals(input: TaggerInput) -> &'static [Signal] {
     }
 }
 
+/// How many there are.
+pub fn count(input: TaggerInput) -> i64 {
+    signals(input).len() as i64
+}
+
 /// The signals, ready to be made on a device.
 #[derive(Debug)]
 pub struct Signals {
@@ -49,7 +54,7 @@ impl Signals {
 
     /// How many there are.
     pub fn count(&self) -> i64 {
-        signals(self.input).len() as i64
+        count(self.input)
     }
 
     /// Those of a waveform `[B, 4, S]` (W, Y, Z, X): `[B, N, S]`. Traceable.

@@ -3,7 +3,7 @@
 use tch::{Device, Tensor};
 
 use super::descriptors::Descriptors;
-use super::prefix::{Prefix, Prefixes};
+use super::prefix::Prefixes;
 use super::{Error, slots, vary};
 use crate::dataset::augment::{Rotation, Variation, Variations};
 use crate::dataset::sampler::{ChunkSampler, Place};
@@ -11,6 +11,7 @@ use crate::dataset::{self, Recording};
 use crate::features::FrontEnd;
 use crate::loss::Target;
 use crate::model::arch::TrainConfig;
+use crate::model::prior::Heard;
 use crate::rng;
 use crate::seld::doa::Direction;
 use crate::seld::event::{FRAMES_PER_SECOND, FrameEvent};
@@ -61,7 +62,7 @@ pub(super) struct Batch {
     /// Cached descriptors `[B, C, T, F]`, not normalised.
     described: Option<Tensor>,
     /// What is cached of the tagger.
-    pub(super) prefix: Option<Prefix>,
+    pub(super) prefix: Option<Heard>,
     /// Rows whose sound is a mixture, so that `prefix` is not what the tagger would say.
     pub(super) mixed: Vec<i64>,
     pub(super) target: Target,
@@ -140,11 +141,6 @@ impl<'a> Side<'a> {
         (0..kept).map(|index| chunks[index * all / kept]).collect()
     }
 
-    /// Label frames in a chunk.
-    pub(super) fn chunk_frames(&self) -> i64 {
-        self.shape.frames.into()
-    }
-
     /// The recordings, in the order that [`Chunk::source`] counts.
     pub(super) fn recordings(&self) -> impl Iterator<Item = &'a Recording> + '_ {
         self.recordings.iter().map(|source| source.recording)
@@ -154,7 +150,7 @@ impl<'a> Side<'a> {
     pub(super) fn load(
         &self,
         chunks: &[Chunk],
-        prefixes: &Prefixes,
+        prefixes: Option<&Prefixes>,
         descriptors: &Descriptors,
     ) -> Result<Batch, Error> {
         let Shape { frames, device, .. } = self.shape;
@@ -171,12 +167,15 @@ impl<'a> Side<'a> {
             (recording, first_frame, chunk.variation.rotation)
         };
         let turned: Vec<_> = chunks.iter().map(turned).collect();
-        let needs_sound = described.is_none() || prefixes.needs_sound();
+        let needs_sound = described.is_none() || prefixes.is_some_and(Prefixes::needs_sound);
         let mixed = (0i64..).zip(chunks).filter(|(_, chunk)| chunk.partner.is_some()).map(|(row, _)| row);
         Ok(Batch {
             sound: if needs_sound { Some(self.sound(chunks)?) } else { None },
             described,
-            prefix: prefixes.read(&turned, device)?,
+            prefix: match prefixes {
+                Some(prefixes) => prefixes.read(&turned, device)?,
+                None => None,
+            },
             mixed: mixed.collect(),
             target: self.target(chunks),
         })

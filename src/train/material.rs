@@ -6,21 +6,22 @@ use tch::Device;
 use tch::nn::VarStore;
 
 use super::Error;
-use super::data::{Shape, Side};
+use super::data::{Batch, Chunk, Shape, Side};
 use super::descriptors::{Descriptors, Subject};
 use super::prefix::Prefixes;
 use super::trial::TrialSpec;
 use crate::dataset::{Dataset, OpenOptions, Recording};
 use crate::fs;
 use crate::model::arch::Architecture;
-use crate::model::prior::{self, Prior, load_tagger};
+use crate::model::prior::{self, Heard, Prior, load_tagger};
 use crate::seld::event::FRAMES_PER_SECOND;
 
 /// A dataset with what the caches have of its training recordings.
 pub(super) struct Material {
     pub(super) dataset: Dataset,
     pub(super) fingerprint: String,
-    pub(super) prefixes: Prefixes,
+    /// None without a tagger.
+    pub(super) prefixes: Option<Prefixes>,
     pub(super) descriptors: Descriptors,
 }
 
@@ -28,14 +29,14 @@ impl Material {
     /// Opens the dataset and the caches: what the frozen blocks of the tagger make of every training recording, and its
     /// descriptors, where they are cached. Also returns the tagger at the level that suits the dataset, on the device of
     /// `vs`, where it has its variables.
-    pub(super) fn open(spec: &TrialSpec, vs: &VarStore) -> Result<(Self, Prior), Error> {
+    pub(super) fn open(spec: &TrialSpec, vs: &VarStore) -> Result<(Self, Option<Prior>), Error> {
         let dataset =
             OpenOptions { layout: spec.layout, ..OpenOptions::cached(&spec.cache) }.open(&spec.data)?;
         let fingerprint = dataset.fingerprint()?;
+        let tagger = load_tagger(&spec.architecture.backbone, vs)?;
         let gain = gain(&dataset, &fingerprint, &spec.cache)?;
-        let config = &spec.architecture.backbone;
-        let tagger = load_tagger(config, vs)?;
-        let prior = Prior::new(tagger, config.input, dataset.sample_rate, gain, vs.device())?;
+        let prior = |tagger| Prior::new(tagger, &spec.architecture, dataset.sample_rate, gain, vs.device());
+        let prior = tagger.map(prior).transpose()?;
         let recordings = dataset.training();
         let subject = Subject {
             recordings: &recordings,
@@ -44,7 +45,8 @@ impl Material {
             device: vs.device(),
             threads: spec.threads,
         };
-        let prefixes = Prefixes::open(&spec.cache, &spec.architecture, &prior, subject)?;
+        let open = |prior| Prefixes::open(&spec.cache, &spec.architecture, prior, subject);
+        let prefixes = prior.as_ref().map(open).transpose()?;
         let descriptors = Descriptors::open(&spec.cache, &spec.architecture, subject)?;
         Ok((Self { dataset, fingerprint, prefixes, descriptors }, prior))
     }
@@ -61,6 +63,17 @@ impl Material {
         };
         let side = |indices: Vec<usize>| Side::new(indices.into_iter().map(|i| (all[i], i)).collect(), shape);
         Ok((side(positions(fit))?, side(positions(held_out))?))
+    }
+
+    /// Reads chunks of one of its sides into tensors on the device.
+    pub(super) fn load(&self, side: &Side, chunks: &[Chunk]) -> Result<Batch, Error> {
+        side.load(chunks, self.prefixes.as_ref(), &self.descriptors)
+    }
+
+    /// What the tagger's prefix made of the chunks of a batch; `None` without a tagger.
+    pub(super) fn heard(&self, prior: Option<&Prior>, batch: &Batch) -> Result<Option<Heard>, Error> {
+        let heard = |(prefixes, prior): (&Prefixes, &Prior)| prefixes.heard(prior, batch);
+        self.prefixes.as_ref().zip(prior).map(heard).transpose()
     }
 
     /// Sizes of this dataset's chunks.

@@ -10,10 +10,9 @@ use crate::backbone::{PrefixCache, PrefixKey, Tap};
 use crate::cache::Room;
 use crate::dataset::Recording;
 use crate::dataset::augment::Rotation;
-use crate::model::align::LABEL_FRAME_S;
+use crate::model::align::{LABEL_FRAME_S, Starts};
 use crate::model::arch::{Architecture, TaggerInput};
-use crate::model::detector::Detector;
-use crate::model::prior::Prior;
+use crate::model::prior::{self, Heard, Prior};
 use crate::model::signals::Signals;
 
 /// Bytes of a value.
@@ -30,14 +29,6 @@ pub(super) struct Prefixes {
     frames: i64,
 }
 
-/// What the frozen blocks make of some chunks.
-pub(super) struct Prefix {
-    /// `[B, N, C, T, F]` on the device.
-    pub(super) frames: Tensor,
-    /// Time of the centre of frame 0 of every chunk, in seconds from its beginning.
-    pub(super) first_s: Vec<f64>,
-}
-
 impl Prefixes {
     /// What the architecture asks for, with files in the folder `cache`. What is not there is computed first, together
     /// with other processes that want the same. Where it takes more room than there is, batches compute it.
@@ -51,9 +42,7 @@ impl Prefixes {
         subject: Subject,
     ) -> Result<Self, Error> {
         let tap = prior.prefix_tap();
-        let chunk_s = f64::from(arch.train.chunk_frames()) * LABEL_FRAME_S;
-        // One more at the beginning than lie in the chunk, and as many at the end as the trained blocks make one frame of.
-        let frames = (chunk_s / tap.hop_s).ceil() as i64 + 1 + prior.shortest_prefix();
+        let frames = prior.prefix_frames(f64::from(arch.train.chunk_frames()) * LABEL_FRAME_S);
         let signals = Signals::new(arch.backbone.input, subject.device);
         let cache = match arch.caches_prefix() {
             true => Self::open_cache(&cache.join(FOLDER), prior, tap, subject)?,
@@ -79,7 +68,7 @@ impl Prefixes {
             weights_sha256: prior.tagger().weights_sha256().to_owned(),
             tagger: prior.tagger().name().to_owned(),
             tap: tap.name.to_owned(),
-            averaged: prior.is_frozen(),
+            averaged: prior.is_all_prefix(),
             input: input.name().to_owned(),
             level: prior.gain(),
             sample_rate,
@@ -89,7 +78,7 @@ impl Prefixes {
         let names: Vec<String> = recordings.iter().map(|recording| recording.name.clone()).collect();
         let compute = |index: usize| -> Result<Tensor, Error> {
             let sound = heard(recordings[index], input)?;
-            Ok(prior.prefix_of(&sound, device).to(Device::Cpu))
+            Ok(prior.prefix_of_heard(&sound, device).to(Device::Cpu))
         };
         let room = Room::of(folder, ALLOWANCE)?;
         let seconds = |recording: &&Recording| f64::from(recording.frames) * LABEL_FRAME_S;
@@ -121,14 +110,14 @@ impl Prefixes {
         &self,
         chunks: &[(usize, u32, Rotation)],
         device: Device,
-    ) -> Result<Option<Prefix>, Error> {
+    ) -> Result<Option<Heard>, Error> {
         let Some(cache) = &self.cache else { return Ok(None) };
         let mut first_s = Vec::with_capacity(chunks.len());
         let mut rows = Vec::with_capacity(chunks.len());
         for &(recording, first_frame, rotation) in chunks {
             let begin_s = f64::from(first_frame) * LABEL_FRAME_S;
-            let first = ((begin_s - self.tap.first_s) / self.tap.hop_s).floor().max(0.0) as i64;
-            first_s.push(self.tap.first_s + first as f64 * self.tap.hop_s - begin_s);
+            let (first, at_s) = prior::first_frame(&self.tap, begin_s);
+            first_s.push(at_s);
             // [T, N, C, F]
             let frames = cache.frames(recording, first, self.frames);
             let places = self.signals.turned(rotation).ok_or_else(|| {
@@ -140,44 +129,34 @@ impl Prefixes {
             });
         }
         let frames = Tensor::stack(&rows, 0).to(device).permute([0, 2, 3, 1, 4]);
-        Ok(Some(Prefix { frames, first_s }))
+        Ok(Some(Heard { frames, starts: Starts::Each(first_s) }))
     }
 
-    /// The tagger's output for the chunks of a batch at the rate of `label_frames` label frames, `[B, T, P]`. `train`: the
-    /// batch norms of its trained blocks follow the batch.
-    pub(super) fn prior_of(
-        &self,
-        detector: &Detector,
-        batch: &Batch,
-        label_frames: i64,
-        train: bool,
-    ) -> Result<Tensor, Error> {
-        let computed;
-        let prefix = match (&batch.prefix, &batch.sound) {
-            (Some(prefix), _) if batch.mixed.is_empty() => prefix,
-            (Some(prefix), Some(sound)) => {
+    /// What the prefix made of the chunks of a batch.
+    pub(super) fn heard(&self, prior: &Prior, batch: &Batch) -> Result<Heard, Error> {
+        match (&batch.prefix, &batch.sound) {
+            (Some(Heard { frames, starts }), _) if batch.mixed.is_empty() => {
+                Ok(Heard { frames: frames.shallow_clone(), starts: starts.clone() })
+            }
+            (Some(Heard { frames, starts: Starts::Each(first_s) }), Some(sound)) => {
                 let rows = Tensor::from_slice(&batch.mixed).to(sound.device());
-                let mixed = self.compute(detector.prior(), &sound.index_select(0, &rows));
-                let mut first_s = prefix.first_s.clone();
+                let mixed = self.compute(prior, &sound.index_select(0, &rows));
+                let mut first_s = first_s.clone();
                 batch.mixed.iter().for_each(|row| first_s[*row as usize] = self.tap.first_s);
-                computed = Prefix { frames: prefix.frames.index_copy(0, &rows, &mixed), first_s };
-                &computed
+                Ok(Heard { frames: frames.index_copy(0, &rows, &mixed), starts: Starts::Each(first_s) })
             }
             (None, Some(sound)) => {
-                let frames = self.compute(detector.prior(), sound);
-                computed = Prefix { first_s: vec![self.tap.first_s; frames.size()[0] as usize], frames };
-                &computed
+                Ok(Heard { frames: self.compute(prior, sound), starts: Starts::All(self.tap.first_s) })
             }
-            (_, None) => return Err(Error::Bug("a batch has no sound for the tagger".into())),
-        };
-        Ok(detector.prior_of(&prefix.frames, &prefix.first_s, label_frames, train))
+            _ => Err(Error::Bug("a batch has no sound for the tagger".into())),
+        }
     }
 
     /// What the frozen blocks make of chunks `[B, 4, S]`, each on its own: `[B, N, C, T, F]`, as many frames as are read
     /// for a chunk; what lies after the end is the last frame.
     fn compute(&self, prior: &Prior, sound: &Tensor) -> Tensor {
         let _guard = tch::no_grad_guard();
-        let frames = prior.prefix(sound);
+        let frames = prior.hear(sound).frames;
         let count = frames.size()[3];
         let last = Tensor::arange(self.frames, (Kind::Int64, frames.device())).clamp_max(count - 1);
         frames.index_select(3, &last)

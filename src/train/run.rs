@@ -20,7 +20,7 @@ use crate::features::Moments;
 use crate::model::arch::Architecture;
 use crate::model::decode::{DEFAULT_MERGE_DEG, DEFAULT_THRESHOLD, Prediction};
 use crate::model::detector::{self, Detector};
-use crate::model::prior;
+use crate::model::prior::{self, Prior};
 use crate::model::saved::{Origin, SavedModel};
 use crate::seld::metric::Average;
 use crate::{fs, loss, rng};
@@ -47,8 +47,8 @@ pub fn run(spec: &TrialSpec, progress: &mut dyn Progress) -> Result<Outcome, Err
     tch::manual_seed(rng::derive(spec.seed, &["weights"]) as i64);
     let detector =
         Detector::new(&vs, &spec.architecture, prior, material.dataset.sample_rate, shape.classes)?;
-    let parameters: usize = vs.trainable_variables().iter().map(Tensor::numel).sum();
-    progress.started(parameters as u64, detector.macs_per_second(&spec.architecture));
+    let cost = detector.cost(&spec.architecture);
+    progress.started(cost.parameters, cost.macs_per_second);
     let train = &spec.architecture.train;
     let rate_of_backbone = spec.architecture.backbone.learning_rate / train.learning_rate;
     let optimizer =
@@ -145,7 +145,7 @@ impl Trainer<'_> {
         let front_end = self.detector.front_end();
         let mut moments = Moments::default();
         for group in self.fit.sample(MEASURED_S).chunks(self.arch.train.batch) {
-            let batch = self.fit.load(group, &self.material.prefixes, &self.material.descriptors)?;
+            let batch = self.material.load(&self.fit, group)?;
             let variations: Vec<_> = group.iter().map(Chunk::variation).collect();
             moments.add(&batch.describe(front_end, &variations)?);
         }
@@ -165,14 +165,13 @@ impl Trainer<'_> {
         let variables = self.variables();
         let mut sum = Tensor::zeros([], (tch::Kind::Double, self.device));
         for group in chunks.chunks(train.batch) {
-            let batch = self.fit.load(group, &self.material.prefixes, &self.material.descriptors)?;
+            let batch = self.material.load(&self.fit, group)?;
             let variations: Vec<_> = group.iter().map(Chunk::variation).collect();
             let front_end = self.detector.front_end();
             let describe = || batch.descriptors(front_end, &variations);
             let descriptors = if front_end.is_learned() { describe() } else { tch::no_grad(describe) }?;
-            let frames = self.fit.chunk_frames();
-            let prior = self.material.prefixes.prior_of(&self.detector, &batch, frames, true)?;
-            let output = self.detector.network().forward(&descriptors, &prior, true);
+            let heard = self.material.heard(self.detector.prior(), &batch)?;
+            let output = self.detector.run(&descriptors, heard.as_ref(), true);
             let loss = loss::loss(&self.arch.loss, &output, &batch.target);
             self.optimizer.zero_grad();
             loss.backward();
@@ -239,8 +238,11 @@ impl Trainer<'_> {
             decoding: calibration.decoding(classes),
             origin: Origin {
                 sample_rate: self.detector.sample_rate(),
-                prior_gain: self.detector.prior().gain(),
-                backbone_sha256: self.detector.prior().tagger().weights_sha256().to_owned(),
+                prior_gain: self.detector.prior().map_or(1.0, Prior::gain),
+                backbone_sha256: self
+                    .detector
+                    .prior()
+                    .map_or_else(String::new, |prior| prior.tagger().weights_sha256().to_owned()),
                 seed: self.spec.seed,
                 epoch: self.state.best_epoch,
                 data_fingerprint: self.material.fingerprint.clone(),

@@ -9,7 +9,7 @@ use crate::dataset::Recording;
 use crate::loss;
 use crate::model::arch::LossConfig;
 use crate::model::decode::Prediction;
-use crate::model::detector::{Detector, unit};
+use crate::model::detector::{Detection, Detector};
 
 /// Runs the network over a whole side and gives the mean loss over its chunks. `predicted` gets each recording as
 /// soon as its last chunk is done, in order; predictions are not kept.
@@ -33,16 +33,16 @@ pub(super) fn run(
     let mut current: Option<(usize, Prediction)> = None;
     let mut total = 0.0;
     for group in chunks.chunks(batch) {
-        let batch = side.load(group, &material.prefixes, &material.descriptors)?;
+        let batch = material.load(side, group)?;
         let variations: Vec<_> = group.iter().map(Chunk::variation).collect();
         let descriptors = batch.descriptors(detector.front_end(), &variations)?;
-        let prior = material.prefixes.prior_of(detector, &batch, side.chunk_frames(), false)?;
-        let output = detector.network().forward(&descriptors, &prior, false);
+        let heard = material.heard(detector.prior(), &batch)?;
+        let output = detector.run(&descriptors, heard.as_ref(), false);
         total += loss::loss(config, &output, &batch.target).double_value(&[]) * group.len() as f64;
-        let [_, _, tracks, classes] = <[i64; 4]>::try_from(output.activity.size())
+        let Detection { activity, direction, .. } = detector.detection(&output);
+        let [_, _, tracks, classes] = <[i64; 4]>::try_from(activity.size())
             .map_err(|size| Error::Bug(format!("activity has shape {size:?}")))?;
         let (tracks, classes) = (tracks as usize, classes as usize);
-        let (activity, direction) = (output.activity.sigmoid(), unit(&output.direction));
         for (chunk, row) in group.iter().zip(0..) {
             let (source, mut prediction) = match current.take() {
                 Some((source, prediction)) if source == chunk.source() => (source, prediction),

@@ -120,6 +120,37 @@ impl Network {
         self.other_parameters + blocks.map(Conv::parameters).sum::<i64>()
     }
 
+    /// Of some blocks, those that training changes.
+    pub fn parameters_of(&self, blocks: std::ops::Range<usize>) -> i64 {
+        self.blocks[blocks].iter().flat_map(|block| &block.convs).map(Conv::parameters).sum()
+    }
+
+    /// Values that a training step keeps of some blocks per second of sound: what goes into each convolution, batch norm
+    /// and pool.
+    pub fn kept_per_second(&self, blocks: std::ops::Range<usize>) -> f64 {
+        let taps = self.taps();
+        let of_block = |index: usize| {
+            let (mut tap, mut kept) = (taps[index], 0.0);
+            let values = |tap: &Tap| (tap.channels * tap.bands) as f64 / tap.hop_s;
+            for conv in &self.blocks[index].convs {
+                kept += values(&tap);
+                if conv.stride == 2 {
+                    tap = halved(tap, 1.0);
+                }
+                tap.channels = conv.shape[0];
+                if conv.pool {
+                    kept += values(&tap);
+                    tap = halved(tap, 0.5);
+                }
+                if conv.norm.is_some() {
+                    kept += values(&tap);
+                }
+            }
+            kept + values(&tap)
+        };
+        blocks.map(of_block).sum()
+    }
+
     /// Multiply-adds of the blocks per second of sound. The heads, which are asked once a clip, do not count.
     pub fn macs_per_second(&self) -> f64 {
         let mut macs = 0.0;

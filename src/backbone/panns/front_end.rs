@@ -14,8 +14,10 @@ pub(super) const HOP: i64 = 320;
 const N_FFT: i64 = 1024;
 const BINS: i64 = N_FFT / 2 + 1;
 pub(super) const BANDS: i64 = 64;
+const LOWEST_HZ: f64 = 50.0;
+const HIGHEST_HZ: f64 = 14_000.0;
 /// What it makes: spectrogram frame t is centred on t hops.
-pub(super) const PICTURE: Tap = Tap::log_mel(BANDS, HOP, SAMPLE_RATE, 0);
+pub(super) const PICTURE: Tap = Tap::log_mel(BANDS, HOP, SAMPLE_RATE, 0, [LOWEST_HZ, HIGHEST_HZ]);
 /// Power below which everything is silence, -100 dB.
 const SILENCE: f64 = 1e-10;
 
@@ -81,8 +83,8 @@ fn mel_bank() -> BankConfig {
         sample_rate: SAMPLE_RATE,
         n_fft: N_FFT,
         bands: BANDS,
-        fmin_hz: 50.0,
-        fmax_hz: 14000.0,
+        fmin_hz: LOWEST_HZ,
+        fmax_hz: HIGHEST_HZ,
         scale: Scale::Mel,
         linear_below_hz: 0.0,
         norm: Norm::Area,

@@ -16,7 +16,7 @@ const N_FFT: i64 = 1024;
 /// Number of mel bands.
 pub(super) const BANDS: i64 = 64;
 /// What it makes: frame t is centred on t hops.
-pub(super) const PICTURE: Tap = Tap::log_mel(BANDS, HOP, SAMPLE_RATE, 0);
+pub(super) const PICTURE: Tap = Tap::log_mel(BANDS, HOP, SAMPLE_RATE, 0, [BANK.fmin_hz, BANK.fmax_hz]);
 const STFT: StftConfig = StftConfig {
     n_fft: N_FFT,
     hop: HOP,

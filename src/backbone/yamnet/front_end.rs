@@ -14,7 +14,7 @@ pub(super) const HOP: i64 = 160;
 pub(super) const BANDS: i64 = 64;
 /// What it makes. Learned kernels are not symmetric: what a burst changes in the last layer is centred 0.12 s, about a
 /// third of a frame, before the middle that strides of two have from here on.
-pub(super) const PICTURE: Tap = Tap::log_mel(BANDS, HOP, SAMPLE_RATE, WINDOW / 2);
+pub(super) const PICTURE: Tap = Tap::log_mel(BANDS, HOP, SAMPLE_RATE, WINDOW / 2, [LOWEST_HZ, HIGHEST_HZ]);
 const N_FFT: i64 = 512;
 const BINS: i64 = N_FFT / 2 + 1;
 const LOWEST_HZ: f64 = 125.0;

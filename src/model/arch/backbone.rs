@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BackboneConfig {
-    /// Name in the registry of backbones.
+    /// Name in the registry of backbones; "none" has no tagger: the spatial path decides on everything.
     pub name: String,
     /// The user's own checkpoint of that backbone, instead of the one in the cache folder.
     pub weights: Option<PathBuf>,
@@ -34,6 +34,16 @@ impl Default for BackboneConfig {
             learning_rate: 1e-4,
             dropout: 0.2,
         }
+    }
+}
+
+impl BackboneConfig {
+    /// The name that stands for no tagger.
+    pub const NONE: &str = "none";
+
+    /// Whether there is no tagger.
+    pub fn is_none(&self) -> bool {
+        self.name == Self::NONE
     }
 }
 

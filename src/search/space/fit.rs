@@ -6,7 +6,8 @@ use super::document;
 use super::param::Domain;
 use super::problem::{Place, suggestion};
 use super::raw::{Notes, message};
-use crate::model::arch::Architecture;
+use crate::model::arch::{Architecture, Preset};
+use crate::model::{PRESET, preset};
 
 /// Checks keys and values against the architecture that a file begins from.
 pub(super) struct Fit {
@@ -19,7 +20,12 @@ pub(super) struct Fit {
 impl Fit {
     /// Takes in what the file fixes: key paths, nested objects, or both.
     pub(super) fn new(raw: Map<String, Value>, place: &Place, notes: &mut Notes) -> Self {
-        let fixed = Architecture::default().to_value();
+        let named = raw.get(PRESET).map_or(Ok(Preset::At2seld), preset);
+        let named = named.unwrap_or_else(|problem| {
+            notes.add(&place.key(PRESET), problem.message);
+            Preset::At2seld
+        });
+        let fixed = named.architecture().to_value();
         let mut fit = Self { keys: document::setting_keys(), fixed, searched: Vec::new() };
         let mut set = Vec::new();
         fit.fix("", raw, place, &mut set, notes);
@@ -44,6 +50,9 @@ impl Fit {
     ) {
         for (key, value) in raw {
             let at = place.key(&key);
+            if prefix.is_empty() && key == PRESET {
+                continue;
+            }
             let path = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
             match value {
                 Value::Object(inner) if self.is_group(&path) => self.fix(&path, inner, &at, set, notes),

@@ -2,10 +2,17 @@
 
 use std::fmt::Write;
 
+use crate::model::arch::OutputFormat;
 use crate::model::saved::SavedModel;
 
 pub(super) fn render(model: &SavedModel) -> String {
     let origin = &model.origin;
+    let tracks = match model.architecture.output.format {
+        OutputFormat::Tracks => model.architecture.tracks.count,
+        OutputFormat::Accdoa | OutputFormat::MultiAccdoa => {
+            model.architecture.tracks.count * model.classes.len() as i64
+        }
+    };
     let mut text = String::from("# Sound event localization and detection model\n\n");
     let _ = writeln!(
         text,
@@ -20,13 +27,17 @@ pub(super) fn render(model: &SavedModel) -> String {
         text,
         "- Input: float32 `[batch, 4, samples]`, first-order Ambisonics (ACN order W, Y, Z, X, SN3D) at {} Hz.\n\
          - Output 1: class activities `[batch, frames, {tracks}, {classes}]` in 0..1, one frame every 100 ms.\n\
-         - Output 2: directions `[batch, frames, {tracks}, 3]`, unit vectors (x front, y left, z up).\n",
+         - Output 2: directions `[batch, frames, {tracks}, 3]`, unit vectors (x front, y left, z up).",
         origin.sample_rate,
-        tracks = model.architecture.tracks.count,
         classes = model.classes.len(),
     );
-    text.push_str("```python\nimport torch\nmodel = torch.jit.load(\"model.pt\", map_location=\"cpu\")\n");
-    let _ = writeln!(text, "sed, doa = model(torch.zeros(1, 4, {}))\n```\n", origin.sample_rate * 5);
+    if model.architecture.output.distance {
+        let _ = writeln!(text, "- Output 3: distances `[batch, frames, {tracks}]` in metres.");
+    }
+    text.push_str("\n```python\nimport torch\nmodel = torch.jit.load(\"model.pt\", map_location=\"cpu\")\n");
+    let distance = if model.architecture.output.distance { ", distance" } else { "" };
+    let _ =
+        writeln!(text, "sed, doa{distance} = model(torch.zeros(1, 4, {}))\n```\n", origin.sample_rate * 5);
     text.push_str("## Classes and calibrated thresholds\n\n| class | threshold |\n| --- | --- |\n");
     for (name, threshold) in model.classes.iter().zip(model.decoding.by_class(&model.classes)) {
         let _ = writeln!(text, "| {name} | {threshold:.2} |");
@@ -37,6 +48,9 @@ pub(super) fn render(model: &SavedModel) -> String {
     for (name, value) in &origin.validation {
         let value = value.map_or("-".into(), |v| format!("{v:.4}"));
         let _ = writeln!(text, "| {name} | {value} |");
+    }
+    if model.architecture.backbone.is_none() {
+        return text;
     }
     let _ = writeln!(
         text,

@@ -19,6 +19,20 @@ pub enum Sampling {
     /// Every class in equal measure: as many chunks as with [`Sampling::Uniform`], each around a random moment of
     /// the class whose turn it is. Recordings without events are never drawn.
     Balanced,
+    /// As [`Sampling::Balanced`], but a class of n label frames in the measure of n over its [`effective_number`]: between
+    /// how often it occurs (beta of 0) and equal measure (beta near 1).
+    EffectiveNumber,
+}
+
+/// The effective number of `frames` label frames that resemble each other (Cui et al., arXiv 1901.05555): (1 - beta^n) / (1 -
+/// beta), with `beta` in [0, 1). At least 1 where there are any.
+pub fn effective_number(beta: f64, frames: u64) -> f64 {
+    if frames == 0 {
+        return 0.0;
+    }
+    // Exact also where beta is near 1.
+    let none_new = (frames as f64 * beta.ln()).exp_m1();
+    none_new / (beta - 1.0)
 }
 
 /// Where a chunk begins.
@@ -45,7 +59,7 @@ pub struct ChunkSampler {
     /// Label frames of every recording.
     lengths: Vec<u32>,
     /// Of every class that has any.
-    activity: Vec<Vec<Span>>,
+    activity: BTreeMap<u32, Vec<Span>>,
 }
 
 impl ChunkSampler {
@@ -70,15 +84,37 @@ impl ChunkSampler {
             }
         }
         let lengths = recordings.iter().map(|recording| recording.frames).collect();
-        Ok(Self { chunk: chunk.max(1), lengths, activity: activity.into_values().collect() })
+        Ok(Self { chunk: chunk.max(1), lengths, activity })
     }
 
-    /// The chunks of one epoch, in random order. `overlap`, in [0, 1), is the mean share of a chunk that the next
-    /// one of its recording repeats; more of it gives more chunks.
-    pub fn draw(&self, sampling: Sampling, overlap: f64, rng: &mut ChaCha8Rng) -> Vec<Place> {
+    /// Label frames with each of the first `classes` classes.
+    pub fn class_frames(&self, classes: usize) -> Vec<u64> {
+        (0..classes as u32)
+            .map(|class| self.activity.get(&class).map_or(0, |spans| frames_in(spans)))
+            .collect()
+    }
+
+    /// The chunks of one epoch, in random order.
+    ///
+    /// * `overlap`: in [0, 1), the mean share of a chunk that the next one of its recording repeats; more of it gives more
+    ///   chunks.
+    /// * `beta`: of [`Sampling::EffectiveNumber`].
+    pub fn draw(&self, sampling: Sampling, overlap: f64, beta: f64, rng: &mut ChaCha8Rng) -> Vec<Place> {
         let mut places = self.uniform(overlap, rng);
-        if sampling == Sampling::Balanced && !self.activity.is_empty() {
-            places = self.balanced(places.len(), rng);
+        let classes: Vec<&[Span]> = self.activity.values().map(Vec::as_slice).collect();
+        let turns = match sampling {
+            Sampling::Balanced if !classes.is_empty() => Some(in_turn(classes.len(), places.len(), rng)),
+            Sampling::EffectiveNumber if !classes.is_empty() => {
+                let measure = |spans: &&[Span]| {
+                    let frames = frames_in(spans);
+                    frames as f64 / effective_number(beta, frames)
+                };
+                Some(in_measure(&classes.iter().map(measure).collect::<Vec<f64>>(), places.len(), rng))
+            }
+            _ => None,
+        };
+        if let Some(turns) = turns {
+            places = turns.into_iter().filter_map(|class| self.around(classes[class], rng)).collect();
         }
         places.shuffle(rng);
         places
@@ -100,31 +136,51 @@ impl ChunkSampler {
         places
     }
 
-    fn balanced(&self, count: usize, rng: &mut ChaCha8Rng) -> Vec<Place> {
-        let mut deck: Vec<usize> = Vec::new();
-        let mut places = Vec::with_capacity(count);
-        while places.len() < count {
-            if deck.is_empty() {
-                deck = (0..self.activity.len()).collect();
-                deck.shuffle(rng);
+    /// A chunk around a random moment of a class.
+    fn around(&self, spans: &[Span], rng: &mut ChaCha8Rng) -> Option<Place> {
+        let mut pick = rng.random_range(0..frames_in(spans));
+        for span in spans {
+            if pick < u64::from(span.frames) {
+                let frame = span.first + pick as u32;
+                let slack = self.lengths[span.recording].saturating_sub(self.chunk);
+                let first_frame = frame.saturating_sub(rng.random_range(0..self.chunk)).min(slack);
+                return Some(Place { recording: span.recording, first_frame });
             }
-            let Some(class) = deck.pop() else { break };
-            let spans = &self.activity[class];
-            let total: u64 = spans.iter().map(|span| u64::from(span.frames)).sum();
-            let mut pick = rng.random_range(0..total);
-            for span in spans {
-                if pick < u64::from(span.frames) {
-                    let frame = span.first + pick as u32;
-                    let slack = self.lengths[span.recording].saturating_sub(self.chunk);
-                    let first_frame = frame.saturating_sub(rng.random_range(0..self.chunk)).min(slack);
-                    places.push(Place { recording: span.recording, first_frame });
-                    break;
-                }
-                pick -= u64::from(span.frames);
-            }
+            pick -= u64::from(span.frames);
         }
-        places
+        None
     }
+}
+
+fn frames_in(spans: &[Span]) -> u64 {
+    spans.iter().map(|span| u64::from(span.frames)).sum()
+}
+
+/// `count` turns of `classes` classes: all of them in random order, again and again.
+fn in_turn(classes: usize, count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    let mut turns = Vec::with_capacity(count + classes);
+    while turns.len() < count {
+        let mut round: Vec<usize> = (0..classes).collect();
+        round.shuffle(rng);
+        turns.extend(round);
+    }
+    turns.truncate(count);
+    turns
+}
+
+/// `count` turns, every class as often as its measure says, up to one (systematic sampling).
+fn in_measure(measures: &[f64], count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    let step = measures.iter().sum::<f64>() / count as f64;
+    let start = rng.random_range(0.0..1.0);
+    let (mut class, mut until) = (0, measures[0]);
+    let turn = |index: usize| {
+        while (index as f64 + start) * step >= until && class + 1 < measures.len() {
+            class += 1;
+            until += measures[class];
+        }
+        class
+    };
+    (0..count).map(turn).collect()
 }
 
 #[cfg(test)]
@@ -147,7 +203,12 @@ mod tests {
 
     fn draw(recordings: &[Recording], chunk: u32, sampling: Sampling, overlap: f64) -> Vec<Place> {
         let recordings: Vec<&Recording> = recordings.iter().collect();
-        ChunkSampler::new(&recordings, chunk).unwrap().draw(sampling, overlap, &mut rng::stream(1, &["test"]))
+        ChunkSampler::new(&recordings, chunk).unwrap().draw(
+            sampling,
+            overlap,
+            0.999,
+            &mut rng::stream(1, &["test"]),
+        )
     }
 
     #[test]
@@ -172,19 +233,45 @@ mod tests {
         assert!((100..=110).contains(&rare(&balanced)), "{} of {}", rare(&balanced), balanced.len());
     }
 
+    #[test]
+    fn the_effective_number_is_that_of_the_paper() {
+        for (beta, frames, expected) in [(0.0, 7, 1.0), (0.5, 1, 1.0), (0.5, 3, 1.75), (0.9, 0, 0.0)] {
+            assert!((effective_number(beta, frames) - expected).abs() < 1e-12, "{beta} {frames}");
+        }
+        assert!((effective_number(1.0 - 1e-15, 1_000_000) - 1e6).abs() < 1.0);
+    }
+
+    #[test]
+    fn by_effective_number_a_class_is_heard_between_its_share_and_an_equal_one() {
+        let all = [recording(30_000, &[(0, 0, 20_000), (2, 25_000, 100)]), recording(3000, &[])];
+        let recordings: Vec<&Recording> = all.iter().collect();
+        let sampler = ChunkSampler::new(&recordings, 30).unwrap();
+        assert_eq!(sampler.class_frames(4), [20_000, 0, 100, 0]);
+        let rare = |beta: f64| {
+            let places = sampler.draw(Sampling::EffectiveNumber, 0.0, beta, &mut rng::stream(1, &["test"]));
+            let rare = places.iter().filter(|p| p.first_frame > 24_000).count();
+            rare as f64 / places.len() as f64
+        };
+        assert!(rare(0.0) < 0.01, "{}", rare(0.0));
+        // Of 20 000 frames 1000 (1 - e^-20), of 100 frames 95: 20 to 1.05.
+        assert!((rare(0.999) - 1.05 / 21.05).abs() < 0.002, "{}", rare(0.999));
+        assert!((rare(1.0 - 1e-9) - 0.5).abs() < 0.002, "{}", rare(1.0 - 1e-9));
+    }
+
     proptest! {
         #[test]
         fn chunks_lie_within_their_recording(
-            lengths in prop::collection::vec(1u32..400, 1..6), chunk in 1u32..60, overlap in 0.0f64..0.95, balanced: bool)
+            lengths in prop::collection::vec(1u32..400, 1..6), chunk in 1u32..60, overlap in 0.0f64..0.95,
+            kind in 0usize..3)
         {
             let all: Vec<Recording> = lengths.iter().map(|&n| recording(n, &[(n % 3, n / 2, 1)])).collect();
-            let sampling = if balanced { Sampling::Balanced } else { Sampling::Uniform };
+            let sampling = [Sampling::Uniform, Sampling::Balanced, Sampling::EffectiveNumber][kind];
             let places = draw(&all, chunk, sampling, overlap);
             prop_assert!(!places.is_empty());
             for place in places {
                 let frames = all[place.recording].frames;
                 prop_assert!(place.first_frame + chunk.min(frames) <= frames);
-                if balanced {
+                if sampling != Sampling::Uniform {
                     let active = frames / 2;
                     prop_assert!((place.first_frame..place.first_frame + chunk).contains(&active));
                 }

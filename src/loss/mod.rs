@@ -1,54 +1,132 @@
-//! What training minimises: activity and direction losses under the best assignment of output tracks to events.
+//! What training minimises: the losses of what the network says, under the best assignment of its tracks to events. See
+//! docs/losses.md.
 
-mod permutation;
+mod activity;
+mod adpit;
+mod assignment;
+mod balance;
+mod bce;
+mod distance;
+mod doa;
+mod focal;
+mod pit;
+#[cfg(test)]
+mod tests;
+mod weighting;
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
+use tch::nn::VarStore;
 
-use crate::model::arch::{DoaDistance, LossConfig, Permutation};
+use assignment::Assignments;
+use weighting::Weighting;
+
+use crate::model::arch::{Architecture, LossConfig, OutputFormat};
 use crate::model::network::Output;
 
-/// What was really there, at label-frame rate. Events sit in any track slots; an event keeps its slot.
+/// Where the loss has its variables in a store: they are trained and not part of a model.
+pub const VARIABLES: &str = "loss";
+
+/// What was really there, at label-frame rate. Events sit in any slots, one for each of the N tracks; an event keeps its slot.
 #[derive(Debug)]
 pub struct Target {
-    /// Class activity `[B, T, N, K]`, 0 or 1.
+    /// Class activity `[B, T, N, K]`, 0 or 1. Of class-wise formats, which have slots of their own for every class, 1 where
+    /// the slot is taken.
     pub activity: Tensor,
-    /// Unit direction vectors `[B, T, N, 3]`; zero where the slot is free.
+    /// Unit direction vectors, zero where the slot is free: `[B, T, N, 3]`, of class-wise formats `[B, T, N, K, 3]`.
     pub direction: Tensor,
+    /// Metres, 0 where the slot is free: `[B, T, N]`, of class-wise formats `[B, T, N, K]`. Where the network says distances.
+    pub distance: Option<Tensor>,
 }
 
-/// The loss of a batch, a scalar: activity loss plus `doa_weight` times direction loss, under the assignment of
-/// tracks that makes it least (PIT: Yu et al., arXiv 1607.00325; tPIT for SELD: Cao et al., arXiv 2010.13092).
-///
-/// Both parts are sums over a track's outputs, averaged over frames and tracks. Directions count on active targets
-/// only: else the many inactive ones, which have no direction, would dominate.
-pub fn loss(config: &LossConfig, output: &Output, target: &Target) -> Tensor {
-    let cost = pairwise_cost(config, output, target);
-    let cost = match config.permutation {
-        Permutation::Chunk => cost.mean_dim(1, true, Kind::Float),
-        Permutation::Frame => cost,
-    };
-    permutation::least_assignment_cost(&cost).mean(Kind::Float)
+/// A part of the loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Of the activities of tracks.
+    Activity,
+    /// Of the directions of tracks.
+    Direction,
+    /// Of class-wise vectors.
+    Vectors,
+    /// Of distances.
+    Distance,
 }
 
-/// Cost of explaining every target slot by every output track: `[B, T, N outputs, N targets]`.
-fn pairwise_cost(config: &LossConfig, output: &Output, target: &Target) -> Tensor {
-    let Output::Tracks { activity, direction, .. } = output else {
-        unreachable!("class-wise formats have no loss yet")
-    };
-    let logits = activity.unsqueeze(3);
-    let truth = target.activity.unsqueeze(2);
-    // Binary cross-entropy from logits, in the form that does not overflow.
-    let activity = (logits.clamp_min(0.0) - &logits * &truth + (-logits.abs()).exp().log1p())
-        .sum_dim_intlist(-1, false, Kind::Float);
-    let active = target.activity.amax(-1, false).unsqueeze(2);
-    let (guess, truth) = (direction.unsqueeze(3), target.direction.unsqueeze(2));
-    let distance = match config.doa {
-        DoaDistance::Mse => (guess - truth).square().sum_dim_intlist(-1, false, Kind::Float),
-        DoaDistance::Cosine => {
-            let length = guess.square().sum_dim_intlist(-1, false, Kind::Float).clamp_min(1e-12).sqrt();
-            1.0 - (guess * truth).sum_dim_intlist(-1, false, Kind::Float) / length
+impl Part {
+    /// Its name in messages and variables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Activity => "activity",
+            Self::Direction => "direction",
+            Self::Vectors => "vectors",
+            Self::Distance => "distance",
         }
-        DoaDistance::L1 | DoaDistance::Angular => unreachable!("no loss yet"),
-    };
-    activity + distance * active * config.doa_weight
+    }
+}
+
+/// The loss of a batch.
+#[derive(Debug)]
+pub struct Lost {
+    /// What is minimised, a scalar.
+    pub total: Tensor,
+    /// Its parts before they are weighted, scalars.
+    pub parts: Vec<(Part, Tensor)>,
+}
+
+/// The loss of one architecture on one dataset.
+#[derive(Debug)]
+pub struct Loss {
+    config: LossConfig,
+    /// `[K]`
+    class_weights: Option<Tensor>,
+    weighting: Weighting,
+    /// Of tracks, the permutations; of class-wise vectors, assignments onto 2 and more events.
+    assignments: Vec<Assignments>,
+}
+
+impl Loss {
+    /// Makes its variables, if it has any, under [`VARIABLES`] in `vs`, on its device.
+    ///
+    /// `class_frames`: label frames of the training data with each class.
+    pub fn new(vs: &VarStore, arch: &Architecture, class_frames: &[u64]) -> Self {
+        let config = arch.loss.clone();
+        let is_class_wise = arch.output.format != OutputFormat::Tracks;
+        let mut parts =
+            if is_class_wise { vec![Part::Vectors] } else { vec![Part::Activity, Part::Direction] };
+        if arch.output.distance {
+            parts.push(Part::Distance);
+        }
+        let tracks = arch.tracks.count as usize;
+        let onto = |events| Assignments::onto(tracks, events, vs.device());
+        let weights = balance::class_weights(config.class_balance, config.effective_beta, class_frames);
+        Self {
+            weighting: Weighting::new(&(vs.root() / VARIABLES), &config, &parts),
+            class_weights: weights.map(|weights| Tensor::from_slice(&weights).to(vs.device())),
+            assignments: if is_class_wise { (2..=tracks).map(onto).collect() } else { vec![onto(tracks)] },
+            config,
+        }
+    }
+
+    /// Of what the network says of a batch. Both are of the architecture that this was made for; float32 or float64.
+    pub fn of(&self, output: &Output, target: &Target) -> Lost {
+        let weights = |like: &Tensor| self.class_weights.as_ref().map(|weights| weights.to_kind(like.kind()));
+        let parts = match output {
+            Output::Tracks { activity, direction, distance } => pit::parts(
+                &self.config,
+                weights(activity).as_ref(),
+                &self.weighting,
+                &self.assignments[0],
+                &pit::Said { activity, direction, distance: distance.as_ref() },
+                target,
+            ),
+            Output::Vectors { vectors, distance } => adpit::parts(
+                &self.config,
+                weights(vectors).as_ref(),
+                &self.weighting,
+                &self.assignments,
+                &adpit::Said { vectors, distance: distance.as_ref() },
+                target,
+            ),
+        };
+        Lost { total: self.weighting.total(&parts), parts }
+    }
 }

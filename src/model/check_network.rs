@@ -1,10 +1,11 @@
 //! Ranges of the network's and the loss's keys, and combinations of them that make no network.
 
 use super::arch::{
-    ActivityLoss, Architecture, Block, ClassBalance, FusionOperator, LossWeighting, OutputFormat,
-    TemporalJoin, TemporalKind, TrackKind,
+    ActivityLoss, Architecture, Block, ClassBalance, DoaDistance, DoaTargets, FusionOperator, LossConfig,
+    LossWeighting, OutputFormat, Permutation, TemporalJoin, TemporalKind, TrackKind,
 };
 use super::check::Check;
+use crate::dataset::sampler::Sampling;
 
 /// Notes all that is wrong with the network and the loss.
 pub(super) fn check(arch: &Architecture, check: &mut Check) {
@@ -114,19 +115,51 @@ fn loss(arch: &Architecture, check: &mut Check) {
     if !(loss.focal_alpha > 0.0 && loss.focal_alpha < 1.0) {
         check.add("loss.focal_alpha", format!("{} is outside (0, 1)", loss.focal_alpha));
     }
-    if loss.class_balance == ClassBalance::EffectiveNumber {
+    let is_effective = loss.class_balance == ClassBalance::EffectiveNumber
+        || arch.train.sampling == Sampling::EffectiveNumber;
+    if is_effective {
         check.share("loss.effective_beta", loss.effective_beta);
     }
     check.share("loss.label_smoothing", loss.label_smoothing);
     check.number("loss.doa_weight", loss.doa_weight, 0.0, 1e6);
     check.number("loss.distance_weight", loss.distance_weight, 0.0, 1e6);
-    if arch.output.format == OutputFormat::Tracks {
+    let is_angle = matches!(loss.doa, DoaDistance::Cosine | DoaDistance::Angular);
+    if is_angle && loss.doa_on == DoaTargets::All {
+        let message = "is an angle, and on \"all\" of loss.doa_on there are targets without an event, whose vector is zero \
+                       and has no angle: set it to \"mse\" or \"l1\"";
+        check.pair("loss.doa", "loss.doa_on", message.into());
+    }
+    match arch.output.format {
+        OutputFormat::Tracks => loss_of_tracks(arch, check),
+        OutputFormat::Accdoa | OutputFormat::MultiAccdoa => loss_of_vectors(arch, check),
+    }
+}
+
+fn loss_of_tracks(arch: &Architecture, check: &mut Check) {
+    let loss = &arch.loss;
+    if loss.weighting != LossWeighting::Uncertainty {
         return;
     }
+    let weights = [
+        ("loss.doa_weight", loss.doa_weight, true),
+        ("loss.distance_weight", loss.distance_weight, arch.output.distance),
+    ];
+    for (key, weight, is_used) in weights {
+        if is_used && weight == 0.0 {
+            let message = "is 0, and loss.weighting \"uncertainty\" begins with a weight above 0";
+            check.pair(key, "loss.weighting", message.into());
+        }
+    }
+}
+
+fn loss_of_vectors(arch: &Architecture, check: &mut Check) {
+    let loss = &arch.loss;
     // A vector is activity and direction in one: its only loss is the squared error.
     let of_tracks = [
         ("loss.activity", loss.activity != ActivityLoss::Bce, "\"bce\""),
         ("loss.label_smoothing", loss.label_smoothing > 0.0, "0"),
+        ("loss.doa", loss.doa != DoaDistance::Mse, "\"mse\""),
+        ("loss.doa_weight", loss.doa_weight != LossConfig::default().doa_weight, "1"),
         ("loss.weighting", loss.weighting != LossWeighting::Fixed, "\"fixed\""),
     ];
     for (key, is_set, instead) in of_tracks {
@@ -136,6 +169,12 @@ fn loss(arch: &Architecture, check: &mut Check) {
             );
             check.pair(key, "output.format", message);
         }
+    }
+    // Which tracks share an event changes with every event that begins or ends.
+    if arch.output.format == OutputFormat::MultiAccdoa && loss.permutation == Permutation::Chunk {
+        let message = "is \"chunk\", and output.format \"multi_accdoa\" assigns its tracks in every label frame: set it to \
+                       \"frame\"";
+        check.pair("loss.permutation", "output.format", message.into());
     }
 }
 

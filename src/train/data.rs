@@ -1,10 +1,13 @@
 //! Recordings to batches: which chunks an epoch sees in which order, and their tensors.
 
+use std::collections::BTreeMap;
+
 use tch::{Device, Tensor};
 
 use super::descriptors::Descriptors;
 use super::prefix::Prefixes;
-use super::{Error, slots, vary};
+use super::slots::{self, Scope};
+use super::{Error, vary};
 use crate::dataset::augment::{Rotation, Variation, Variations};
 use crate::dataset::sampler::{ChunkSampler, Place};
 use crate::dataset::{self, Recording};
@@ -30,8 +33,12 @@ pub(super) struct Shape {
     pub(super) samples_per_frame: usize,
     /// Label frames in a chunk.
     pub(super) frames: u32,
-    /// Track slots.
+    /// Slots for events.
     pub(super) tracks: usize,
+    /// What shares them.
+    pub(super) scope: Scope,
+    /// Whether targets say distances.
+    pub(super) distance: bool,
     /// Classes.
     pub(super) classes: usize,
     /// Where batches go.
@@ -72,23 +79,33 @@ impl<'a> Side<'a> {
     /// `recordings`: each with its position in the caches.
     ///
     /// # Errors
-    /// Labels cannot be read any more.
-    pub(super) fn new(recordings: Vec<(&'a Recording, usize)>, shape: Shape) -> Result<Self, dataset::Error> {
+    /// Labels cannot be read any more, or do not say the distances that are asked for.
+    pub(super) fn new(recordings: Vec<(&'a Recording, usize)>, shape: Shape) -> Result<Self, Error> {
         let all: Vec<&Recording> = recordings.iter().map(|(recording, _)| *recording).collect();
         let sampler = ChunkSampler::new(&all, shape.frames)?;
-        let source = |(recording, cached): (&'a Recording, usize)| -> Result<Source<'a>, dataset::Error> {
+        let source = |(recording, cached): (&'a Recording, usize)| -> Result<Source<'a>, Error> {
             let mut events = recording.events()?.to_vec();
             events.sort_by_key(|event| event.frame);
+            let nowhere = events.iter().find(|event| shape.distance && event.distance_m.is_none());
+            if let Some(event) = nowhere {
+                return Err(Error::NoDistance { recording: recording.name.clone(), frame: event.frame });
+            }
             Ok(Source { recording, cached, events })
         };
         let recordings = recordings.into_iter().map(source).collect::<Result<_, _>>()?;
         Ok(Self { recordings, sampler, shape })
     }
 
-    /// The chunks of one epoch of training in random order, with their variations.
-    pub(super) fn draw(&self, config: &TrainConfig, seed: u64, epoch: u32) -> Vec<Chunk> {
+    /// Label frames with each class.
+    pub(super) fn class_frames(&self) -> Vec<u64> {
+        self.sampler.class_frames(self.shape.classes)
+    }
+
+    /// The chunks of one epoch of training in random order, with their variations. `beta`: of
+    /// [`Sampling::EffectiveNumber`](crate::dataset::sampler::Sampling::EffectiveNumber).
+    pub(super) fn draw(&self, config: &TrainConfig, beta: f64, seed: u64, epoch: u32) -> Vec<Chunk> {
         let mut rng = rng::stream(seed, &["chunks", &epoch.to_string()]);
-        let places = self.sampler.draw(config.sampling, config.chunk_overlap, &mut rng);
+        let places = self.sampler.draw(config.sampling, config.chunk_overlap, beta, &mut rng);
         let mut variations = Variations::new(&config.augment, seed, epoch);
         let chunk = |&place: &Place| {
             let variation = variations.draw();
@@ -99,15 +116,16 @@ impl<'a> Side<'a> {
         places.iter().map(chunk).collect()
     }
 
-    /// Whether two chunks together never have more events at once than there are tracks.
+    /// Whether two chunks together never have more events at once than there are slots for them.
     fn fits_with(&self, a: Place, b: Place) -> bool {
-        let mut counts = vec![0; self.shape.frames as usize];
+        let mut counts: BTreeMap<(u32, u32), usize> = BTreeMap::new();
         for place in [a, b] {
             for event in self.recordings[place.recording].events(place.first_frame, self.shape.frames) {
-                counts[(event.frame - place.first_frame) as usize] += 1;
+                let scope = self.shape.scope.of(event.class);
+                *counts.entry((event.frame - place.first_frame, scope)).or_default() += 1;
             }
         }
-        counts.into_iter().all(|count| count <= self.shape.tracks)
+        counts.into_values().all(|count| count <= self.shape.tracks)
     }
 
     /// All of every recording, cut end to end: for validation. The last chunk of a recording reaches past its
@@ -219,22 +237,34 @@ impl<'a> Side<'a> {
     }
 
     fn target(&self, chunks: &[Chunk]) -> Target {
-        let Shape { frames, tracks, classes, device, .. } = self.shape;
-        let frames = frames as usize;
-        let mut activity = vec![0f32; chunks.len() * frames * tracks * classes];
-        let mut direction = vec![0f32; chunks.len() * frames * tracks * 3];
+        let Shape { frames, tracks, classes, scope, device, .. } = self.shape;
+        // Slots are for all classes or for each: [B, T, N] or [B, T, N, K].
+        let own = if scope == Scope::Class { classes } else { 1 };
+        let slots = chunks.len() * frames as usize * tracks;
+        let mut activity = vec![0f32; slots * classes];
+        let mut direction = vec![0f32; slots * own * 3];
+        let mut distance = vec![0f32; slots * own];
         for (row, chunk) in chunks.iter().enumerate() {
-            for event in slots::assign(&self.labels(chunk), tracks) {
-                let slot = (row * frames + event.frame as usize) * tracks + event.slot;
-                activity[slot * classes + event.class as usize] = 1.0;
-                direction[slot * 3..slot * 3 + 3].copy_from_slice(&event.direction);
+            for event in slots::assign(&self.labels(chunk), tracks, scope) {
+                let slot = (row * frames as usize + event.frame as usize) * tracks + event.slot;
+                let class = event.class as usize;
+                activity[slot * classes + class] = 1.0;
+                let place = if own > 1 { slot * own + class } else { slot };
+                direction[place * 3..place * 3 + 3].copy_from_slice(&event.direction);
+                distance[place] = event.distance.unwrap_or(0.0);
             }
         }
-        let shape = [chunks.len() as i64, frames as i64, tracks as i64];
-        let of = |values: &[f32], last: i64| {
-            Tensor::from_slice(values).view([shape[0], shape[1], shape[2], last]).to(device)
+        let cells = [chunks.len() as i64, i64::from(frames), tracks as i64];
+        let class_axis = (scope == Scope::Class).then_some(classes as i64);
+        let of = |values: &[f32], last: Option<i64>, and: Option<i64>| {
+            let shape: Vec<i64> = cells.into_iter().chain(last).chain(and).collect();
+            Tensor::from_slice(values).view(shape.as_slice()).to(device)
         };
-        Target { activity: of(&activity, classes as i64), direction: of(&direction, 3) }
+        Target {
+            activity: of(&activity, Some(classes as i64), None),
+            direction: of(&direction, class_axis, Some(3)),
+            distance: self.shape.distance.then(|| of(&distance, class_axis, None)),
+        }
     }
 
     /// What sounds in a chunk, turned as its sound is; frames count from its beginning.
@@ -333,7 +363,15 @@ mod tests {
     }
 
     fn shape(tracks: usize) -> Shape {
-        Shape { samples_per_frame: FRAME, frames: 20, tracks, classes: 2, device: Device::Cpu }
+        Shape {
+            samples_per_frame: FRAME,
+            frames: 20,
+            tracks,
+            scope: Scope::All,
+            distance: false,
+            classes: 2,
+            device: Device::Cpu,
+        }
     }
 
     fn always_mixed() -> TrainConfig {
@@ -348,7 +386,7 @@ mod tests {
         let first = recording(folder.path(), "first", 0, direction(30.0, 20.0));
         let second = recording(folder.path(), "second", 1, direction(-120.0, -50.0));
         let side = Side::new(vec![(&first, 0), (&second, 1)], shape(1)).unwrap();
-        let chunks = side.draw(&always_mixed(), 3, 1);
+        let chunks = side.draw(&always_mixed(), 0.0, 3, 1);
         assert!(chunks.iter().any(|chunk| chunk.partner.is_some()));
         for chunk in chunks.iter().filter(|chunk| chunk.partner.is_some()) {
             let own = side.waveform(&[Some((chunk.place, chunk.variation.rotation))]).unwrap();
@@ -375,7 +413,7 @@ mod tests {
             ["a", "b"].iter().map(|name| recording(folder.path(), name, 1, direction)).collect();
         let mixed = |tracks| {
             let side = Side::new(both.iter().zip(0..).collect(), shape(tracks)).unwrap();
-            (1..9).any(|epoch| side.draw(&always_mixed(), 3, epoch).iter().any(|c| c.partner.is_some()))
+            (1..9).any(|epoch| side.draw(&always_mixed(), 0.0, 3, epoch).iter().any(|c| c.partner.is_some()))
         };
         assert!(!mixed(1));
         assert!(mixed(2));

@@ -9,10 +9,11 @@ use super::Error;
 use super::data::{Batch, Chunk, Shape, Side};
 use super::descriptors::{Descriptors, Subject};
 use super::prefix::Prefixes;
+use super::slots::Scope;
 use super::trial::TrialSpec;
 use crate::dataset::{Dataset, OpenOptions, Recording};
 use crate::fs;
-use crate::model::arch::Architecture;
+use crate::model::arch::{Architecture, OutputFormat};
 use crate::model::prior::{self, Heard, Prior, load_tagger};
 use crate::seld::event::FRAMES_PER_SECOND;
 
@@ -54,7 +55,7 @@ impl Material {
     /// The two sides of the validation split.
     ///
     /// # Errors
-    /// Labels cannot be read any more.
+    /// Labels cannot be read any more, or do not say the distances that are asked for.
     pub(super) fn sides(&self, validation: f64, shape: Shape) -> Result<(Side<'_>, Side<'_>), Error> {
         let all = self.dataset.training();
         let (fit, held_out) = self.dataset.holdout(validation);
@@ -82,6 +83,11 @@ impl Material {
             samples_per_frame: self.dataset.sample_rate as usize / FRAMES_PER_SECOND,
             frames: arch.train.chunk_frames(),
             tracks: arch.tracks.count as usize,
+            scope: match arch.output.format {
+                OutputFormat::Tracks => Scope::All,
+                OutputFormat::Accdoa | OutputFormat::MultiAccdoa => Scope::Class,
+            },
+            distance: arch.output.distance,
             classes: self.dataset.classes.len(),
             device,
         }

@@ -61,6 +61,17 @@ pub enum Error {
     /// The limit of a cache is no number.
     #[error(transparent)]
     CacheLimit(#[from] crate::cache::LimitError),
+    /// The network is to learn distances, which the labels do not say.
+    #[error(
+        "output.distance is true, and the labels of {recording} say no distance (label frame {frame}): set it to false, or \
+         give every event its distance"
+    )]
+    NoDistance {
+        /// Name of the recording.
+        recording: String,
+        /// The first label frame with an event without one.
+        frame: u32,
+    },
     /// A mistake of this program.
     #[error("this is a bug, please report it: {0}")]
     Bug(String),
@@ -71,7 +82,7 @@ impl Error {
     pub fn is_input(&self) -> bool {
         match self {
             Self::Dataset(_) | Self::Resample(_) | Self::Detector(_) | Self::Device(_) => true,
-            Self::CacheLimit(_) => true,
+            Self::CacheLimit(_) | Self::NoDistance { .. } => true,
             Self::Backbone(error) => error.is_input(),
             Self::Checkpoint(_) | Self::Model(_) | Self::File(_) | Self::Cache { .. } | Self::Bug(_) => false,
         }

@@ -17,13 +17,14 @@ use super::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec, Valid
 use super::{Error, device, schedule, validate};
 use crate::dataset::Recording;
 use crate::features::Moments;
+use crate::loss::{self, Loss};
 use crate::model::arch::Architecture;
 use crate::model::decode::{DEFAULT_MERGE_DEG, DEFAULT_THRESHOLD, Prediction};
 use crate::model::detector::{self, Detector};
 use crate::model::prior::{self, Prior};
 use crate::model::saved::{Origin, SavedModel};
 use crate::seld::metric::Average;
-use crate::{fs, loss, rng};
+use crate::{fs, rng};
 
 /// Most sound that the statistics of descriptors are measured on, in seconds.
 const MEASURED_S: f64 = 3600.0;
@@ -47,6 +48,7 @@ pub fn run(spec: &TrialSpec, progress: &mut dyn Progress) -> Result<Outcome, Err
     tch::manual_seed(rng::derive(spec.seed, &["weights"]) as i64);
     let detector =
         Detector::new(&vs, &spec.architecture, prior, material.dataset.sample_rate, shape.classes)?;
+    let loss = Loss::new(&vs, &spec.architecture, &fit.class_frames());
     let cost = detector.cost(&spec.architecture);
     progress.started(cost.parameters, cost.macs_per_second);
     let train = &spec.architecture.train;
@@ -62,6 +64,7 @@ pub fn run(spec: &TrialSpec, progress: &mut dyn Progress) -> Result<Outcome, Err
         average: None,
         vs,
         detector,
+        loss,
         optimizer,
         material: &material,
         fit,
@@ -85,6 +88,7 @@ struct Trainer<'a> {
     arch: &'a Architecture,
     vs: VarStore,
     detector: Detector,
+    loss: Loss,
     optimizer: AdamW,
     material: &'a Material,
     fit: Side<'a>,
@@ -158,7 +162,7 @@ impl Trainer<'_> {
         let train = &self.arch.train;
         // Dropout draws from libtorch's generator.
         tch::manual_seed(rng::derive(self.spec.seed, &["epoch", &epoch.to_string()]) as i64);
-        let chunks = self.fit.draw(train, self.spec.seed, epoch);
+        let chunks = self.fit.draw(train, self.arch.loss.effective_beta, self.spec.seed, epoch);
         let steps_per_epoch = chunks.len().div_ceil(train.batch) as u64;
         let total_steps = steps_per_epoch * u64::from(self.spec.epochs);
         let warmup = (steps_per_epoch as f64 * train.warmup_epochs).round() as u64;
@@ -172,7 +176,7 @@ impl Trainer<'_> {
             let descriptors = if front_end.is_learned() { describe() } else { tch::no_grad(describe) }?;
             let heard = self.material.heard(self.detector.prior(), &batch)?;
             let output = self.detector.run(&descriptors, heard.as_ref(), true);
-            let loss = loss::loss(&self.arch.loss, &output, &batch.target);
+            let loss = self.loss.of(&output, &batch.target).total;
             self.optimizer.zero_grad();
             loss.backward();
             self.optimizer.clip_gradients(train.clip_norm);
@@ -212,7 +216,7 @@ impl Trainer<'_> {
         predicted: impl FnMut(&Recording, Prediction) -> Result<(), Error>,
     ) -> Result<f64, Error> {
         let batch = self.arch.train.batch;
-        validate::run(&self.detector, &self.arch.loss, &self.held_out, self.material, batch, predicted)
+        validate::run(&self.detector, &self.loss, &self.held_out, self.material, batch, predicted)
     }
 
     /// Weights of the best epoch, thresholds calibrated for them, written as a model folder.
@@ -249,7 +253,12 @@ impl Trainer<'_> {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 validation: validation.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             },
-            variables: self.best.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect(),
+            variables: self
+                .best
+                .iter()
+                .filter(|(name, _)| !is_of_loss(name))
+                .map(|(n, t)| (n.clone(), t.shallow_clone()))
+                .collect(),
         };
         let folder = self.spec.folder.join("model");
         model.save(&folder)?;
@@ -299,6 +308,11 @@ impl Trainer<'_> {
 /// Trainable variables by name.
 fn trainable(vs: &VarStore) -> Vec<(String, Tensor)> {
     vs.variables().into_iter().filter(|(_, tensor)| tensor.requires_grad()).collect()
+}
+
+/// Whether a variable is one of the loss, which the model is without.
+fn is_of_loss(name: &str) -> bool {
+    name.strip_prefix(loss::VARIABLES).is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn is_better(scores: &ValidationScores, best: &ValidationScores) -> bool {

@@ -6,8 +6,7 @@ use super::Error;
 use super::data::{Chunk, Side};
 use super::material::Material;
 use crate::dataset::Recording;
-use crate::loss;
-use crate::model::arch::LossConfig;
+use crate::loss::Loss;
 use crate::model::decode::Prediction;
 use crate::model::detector::{Detection, Detector};
 
@@ -15,7 +14,7 @@ use crate::model::detector::{Detection, Detector};
 /// soon as its last chunk is done, in order; predictions are not kept.
 pub(super) fn run(
     detector: &Detector,
-    config: &LossConfig,
+    loss: &Loss,
     side: &Side,
     material: &Material,
     batch: usize,
@@ -38,7 +37,7 @@ pub(super) fn run(
         let descriptors = batch.descriptors(detector.front_end(), &variations)?;
         let heard = material.heard(detector.prior(), &batch)?;
         let output = detector.run(&descriptors, heard.as_ref(), false);
-        total += loss::loss(config, &output, &batch.target).double_value(&[]) * group.len() as f64;
+        total += loss.of(&output, &batch.target).total.double_value(&[]) * group.len() as f64;
         let Detection { activity, direction, .. } = detector.detection(&output);
         let [_, _, tracks, classes] = <[i64; 4]>::try_from(activity.size())
             .map_err(|size| Error::Bug(format!("activity has shape {size:?}")))?;

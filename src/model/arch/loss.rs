@@ -82,7 +82,7 @@ pub enum DistanceLoss {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LossConfig {
-    /// Over what tracks are assigned to events.
+    /// Over what tracks are assigned to events. Vectors of several tracks have an assignment for every label frame (ADPIT).
     pub permutation: Permutation,
     /// Loss of activities.
     pub activity: ActivityLoss,
@@ -92,13 +92,13 @@ pub struct LossConfig {
     pub focal_alpha: f64,
     /// How much the classes count.
     pub class_balance: ClassBalance,
-    /// The effective number of n frames is (1 - beta^n) / (1 - beta); in [0, 1).
+    /// The effective number of n frames is (1 - beta^n) / (1 - beta), here and in `train.sampling`; in [0, 1).
     pub effective_beta: f64,
     /// Targets of activity are this share of the way from what they are to 0.5, in [0, 1).
     pub label_smoothing: f64,
-    /// Distance of directions.
+    /// Distance of directions; of class-wise vectors, the squared error alone.
     pub doa: DoaDistance,
-    /// On which targets.
+    /// On which targets; class-wise vectors are zero where the class is not active.
     pub doa_on: DoaTargets,
     /// Weight of the direction loss against the activity loss, which has weight 1.
     pub doa_weight: f64,

@@ -85,9 +85,11 @@ int64_t macs_of(const char *name, c10::ArrayRef<const c10::IValue> inputs) {
   const torch::Tensor &input = inputs[0].toTensor(), &weight = inputs[1].toTensor();
   const auto stride = inputs[3].toIntVector(), padding = inputs[4].toIntVector(), dilation = inputs[5].toIntVector();
   int64_t outputs = input.size(0);
-  for (size_t i = 0; i < stride.size(); ++i) {
-    const int64_t covered = dilation[i] * (weight.size(i + 2) - 1) + 1;
-    outputs *= (input.size(i + 2) + 2 * padding[i] - covered) / stride[i] + 1;
+  // One number may stand for all axes.
+  const auto along = [](const std::vector<int64_t> &numbers, size_t axis) { return numbers[std::min(axis, numbers.size() - 1)]; };
+  for (int64_t axis = 0; axis + 2 < input.dim(); ++axis) {
+    const int64_t covered = along(dilation, axis) * (weight.size(axis + 2) - 1) + 1;
+    outputs *= (input.size(axis + 2) + 2 * along(padding, axis) - covered) / along(stride, axis) + 1;
   }
   return outputs * weight.numel();
 }

@@ -126,8 +126,8 @@ impl Network {
     }
 
     /// Values that a training step keeps of some blocks per second of sound: what goes into each convolution, batch norm
-    /// and pool.
-    pub fn kept_per_second(&self, blocks: std::ops::Range<usize>) -> f64 {
+    /// and pool. The batch norms of the first `frozen` blocks are part of their convolutions.
+    pub fn kept_per_second(&self, blocks: std::ops::Range<usize>, frozen: usize) -> f64 {
         let taps = self.taps();
         let of_block = |index: usize| {
             let (mut tap, mut kept) = (taps[index], 0.0);
@@ -142,7 +142,7 @@ impl Network {
                     kept += values(&tap);
                     tap = halved(tap, 0.5);
                 }
-                if conv.norm.is_some() {
+                if conv.norm.is_some() && index >= frozen {
                     kept += values(&tap);
                 }
             }

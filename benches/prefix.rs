@@ -43,6 +43,7 @@ fn main() {
             threads,
             folder: folder.path().join(name.replace(' ', "-")),
             resume_from: None,
+            init_from: None,
             cache: folder.path().join("cache"),
         };
         let mut record = Record::default();

@@ -1,7 +1,8 @@
 // What tch lacks. Tracing a function with several outputs into a module whose tensors are buffers, so that Python gets
 // a tuple and `.to(device)` moves everything; calling a scripted function, also within a trace; how memory is kept; what
-// operations take.
+// operations take; autocast on any device.
 // Compiled against the same libtorch as torch-sys.
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -12,6 +13,8 @@
 #include <malloc.h>
 #endif
 
+#include <ATen/autocast_mode.h>
+#include <ATen/cpu/Utils.h>
 #include <ATen/record_function.h>
 #include <c10/core/Allocator.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
@@ -62,6 +65,14 @@ void forget_devices(jit::Graph &graph) {
     }
   }
 }
+
+// What autocast was on this thread before it was begun.
+struct Before {
+  c10::DeviceType device;
+  bool enabled;
+  at::ScalarType type;
+  bool cache;
+};
 
 template <class F> char *guarded(F body) {
   try {
@@ -213,6 +224,39 @@ void at2seld_keep_freed_memory() {
   mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
 #endif
+}
+
+// Begins bfloat16 autocast on this thread, with its cache of weights. Returns what it was before.
+void *at2seld_autocast_begin(bool cuda) {
+  const auto device = cuda ? c10::DeviceType::CUDA : c10::DeviceType::CPU;
+  auto *before = new Before{device, at::autocast::is_autocast_enabled(device), at::autocast::get_autocast_dtype(device),
+                            at::autocast::is_autocast_cache_enabled()};
+  at::autocast::set_autocast_enabled(device, true);
+  at::autocast::set_autocast_dtype(device, at::kBFloat16);
+  at::autocast::set_autocast_cache_enabled(true);
+  at::autocast::increment_nesting();
+  return before;
+}
+
+// Ends what at2seld_autocast_begin began, on the same thread.
+void at2seld_autocast_end(void *state) {
+  std::unique_ptr<Before> before(static_cast<Before *>(state));
+  // The cache holds copies of weights that the next step changes.
+  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+  at::autocast::set_autocast_enabled(before->device, before->enabled);
+  at::autocast::set_autocast_dtype(before->device, before->type);
+  at::autocast::set_autocast_cache_enabled(before->cache);
+}
+
+// Whether the processor has an instruction set, by libtorch's name for it.
+bool at2seld_cpu_has(const char *name) {
+  try {
+    const auto all = at::cpu::get_cpu_capabilities();
+    const auto found = all.find(name);
+    return found != all.end() && found->second.isBool() && found->second.toBool();
+  } catch (const std::exception &) {
+    return false;
+  }
 }
 
 // Frees a message.

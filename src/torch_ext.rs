@@ -1,5 +1,5 @@
 //! What tch lacks, over a small C++ file compiled against the same libtorch: tracing with several outputs,
-//! functions in TorchScript, and the memory of tensors.
+//! functions in TorchScript, autocast, and the memory of tensors.
 #![expect(unsafe_code, reason = "calls into src/torch_ext.cpp; every pointer is made and used here")]
 
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -28,6 +28,9 @@ unsafe extern "C" {
         output: *mut *mut c_void,
     ) -> *mut c_char;
     fn at2seld_script_free(unit: *mut c_void);
+    fn at2seld_autocast_begin(cuda: bool) -> *mut c_void;
+    fn at2seld_autocast_end(before: *mut c_void);
+    fn at2seld_cpu_has(name: *const c_char) -> bool;
     fn at2seld_keep_freed_memory();
     fn at2seld_measure_begin() -> *mut c_void;
     fn at2seld_measure_end(measurement: *mut c_void, macs: *mut i64, bytes: *mut i64);
@@ -118,6 +121,31 @@ impl Drop for Script {
         // SAFETY: the unit comes from at2seld_script_compile and is freed here and nowhere else.
         unsafe { at2seld_script_free(self.unit) }
     }
+}
+
+/// Ends autocast on the thread that began it, also when what runs in it panics.
+struct Autocast(*mut c_void);
+
+impl Drop for Autocast {
+    fn drop(&mut self) {
+        // SAFETY: the state comes from at2seld_autocast_begin on this thread (a pointer is not Send) and is freed here and
+        // nowhere else.
+        unsafe { at2seld_autocast_end(self.0) }
+    }
+}
+
+/// Runs `body` with bfloat16 autocast for operations on a device: convolutions and products of matrices in bfloat16, what is
+/// sensitive in float32. Backward passes follow what was done forward and are to be run outside of it.
+pub fn with_bf16<T>(device: Device, body: impl FnOnce() -> T) -> T {
+    // SAFETY: changes settings of this thread, which `Autocast` takes back.
+    let _autocast = Autocast(unsafe { at2seld_autocast_begin(device.is_cuda()) });
+    body()
+}
+
+/// Whether the processor multiplies bfloat16 numbers by itself; without, libtorch is slower in them than in float32.
+pub fn cpu_has_bf16() -> bool {
+    // SAFETY: reads a string that outlives the call.
+    [c"avx512_bf16", c"amx_bf16", c"arm_bf16"].iter().any(|name| unsafe { at2seld_cpu_has(name.as_ptr()) })
 }
 
 /// Makes the C library keep memory that is freed, instead of handing it back to the system and asking for it again:
@@ -269,6 +297,19 @@ def running_maximum(x: Tensor) -> Tensor:
         };
         let IValue::Tensor(first) = &outputs[0] else { panic!("no tensor") };
         assert_eq!(Vec::<f32>::try_from(first).unwrap(), [1.0, 1.0, 9.0, 9.0, 11.0]);
+    }
+
+    #[test]
+    fn autocast_ends_with_its_body_also_when_that_panics() {
+        let matrix = Tensor::ones([2, 2], (Kind::Float, Device::Cpu));
+        let product = || matrix.matmul(&matrix).kind();
+        assert_eq!(
+            with_bf16(Device::Cpu, || (product(), with_bf16(Device::Cpu, product), product()).2),
+            Kind::BFloat16
+        );
+        assert_eq!(product(), Kind::Float);
+        assert!(std::panic::catch_unwind(|| with_bf16(Device::Cpu, || panic!("inside"))).is_err());
+        assert_eq!(product(), Kind::Float);
     }
 
     #[test]

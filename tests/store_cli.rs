@@ -52,6 +52,7 @@ async fn fill(folder: &Path) -> Store {
             repeat: 0,
             repeat_of: None,
             epochs: 3,
+            init_from: None,
         };
         store.add_trial(stage, &proposal, &number.to_string()).await.unwrap();
     }

@@ -12,7 +12,7 @@ use super::interrupt;
 use super::layout_arg::LayoutArg;
 use super::threads_arg::ThreadsArg;
 use crate::model::arch::Architecture;
-use crate::model::saved;
+use crate::model::saved::{self, WarmStart};
 use crate::train::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec};
 use crate::{cache, export, fs, train};
 
@@ -44,6 +44,12 @@ pub(crate) struct Args {
     /// Share of the training recordings held out for validation
     #[arg(long, value_name = "SHARE", default_value_t = 0.25)]
     validation: f64,
+    /// Begin with the weights of this model, or checkpoint, where they fit
+    ///
+    /// A folder that `train` or `export` has written, or a checkpoint (epoch-*.safetensors). What has the same name and shape
+    /// is taken; how much that was is said here and in the model card.
+    #[arg(long, value_name = "MODEL_DIR")]
+    init_from: Option<PathBuf>,
     #[command(flatten)]
     threads: ThreadsArg,
 }
@@ -51,6 +57,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> CommandResult {
     if fs::is_occupied(&args.out) {
         return Err(input(export::Error::Occupied(args.out)));
+    }
+    if let Some(from) = args.init_from.as_ref().filter(|from| !from.exists()) {
+        return Err(input(anyhow!("--init-from: there is no {}", from.display())));
     }
     let document: serde_json::Value = saved::read_json(&args.architecture).map_err(input)?;
     let architecture = Architecture::from_value(document)
@@ -71,6 +80,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
         threads: args.threads.threads,
         folder: working_folder(&args.out),
         resume_from: None,
+        init_from: args.init_from.map(std::path::absolute).transpose().context("cannot find --init-from")?,
         cache: cache::cache_folder(),
     };
     read_once(&args.layout, &spec.data)?;
@@ -149,6 +159,13 @@ impl Progress for Lines {
             "{parameters} parameters, {:.1} M multiply-adds per second of audio",
             macs_per_second as f64 / 1e6
         );
+    }
+
+    fn warm_started(&mut self, taken: &WarmStart) {
+        eprintln!("{taken}");
+        if !taken.others.is_empty() {
+            eprintln!("not taken, because of another name or shape: {}", taken.others.join(", "));
+        }
     }
 
     fn epoch(&mut self, report: EpochReport) -> Instruction {

@@ -55,7 +55,11 @@ async fn carry_out(
         Decision::Propose(proposal) => {
             let stage = store.stage_at(study.id, current).await?;
             let weights = opened.weights.digest(&proposal.architecture);
-            let key = trial_key(study, &proposal, weights.as_deref());
+            let init_from = match proposal.init_from {
+                Some(trial) => Some(store.trial(trial).await?.key),
+                None => None,
+            };
+            let key = trial_key(study, &proposal, weights.as_deref(), init_from.as_deref());
             let trial = store.add_trial(stage, &proposal, &key).await?;
             let (parameters, repeat_of) = (proposal.parameters, proposal.repeat_of);
             watch.notice(&Notice::Proposed { trial, parameters, repeat_of });

@@ -22,6 +22,13 @@ pub(super) fn render(model: &SavedModel) -> String {
         origin.seed,
         origin.epoch
     );
+    if let Some(warm_start) = &origin.warm_start {
+        let _ = writeln!(text, "When training began, {warm_start}.");
+        if !warm_start.others.is_empty() {
+            let _ = writeln!(text, "The others began with random values: {}.", warm_start.others.join(", "));
+        }
+        text.push('\n');
+    }
     text.push_str("## Input and output of `model.pt`\n\n");
     let _ = writeln!(
         text,

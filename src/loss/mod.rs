@@ -26,6 +26,11 @@ use crate::model::network::Output;
 /// Where the loss has its variables in a store: they are trained and not part of a model.
 pub const VARIABLES: &str = "loss";
 
+/// Whether a variable of this name is one of the loss.
+pub fn is_variable(name: &str) -> bool {
+    name.strip_prefix(VARIABLES).is_some_and(|rest| rest.starts_with('.'))
+}
+
 /// What was really there, at label-frame rate. Events sit in any slots, one for each of the N tracks; an event keeps its slot.
 #[derive(Debug)]
 pub struct Target {

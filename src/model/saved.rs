@@ -99,6 +99,33 @@ pub struct Origin {
     pub version: String,
     /// Validation scores by name.
     pub validation: BTreeMap<String, Option<f64>>,
+    /// What was there before training; older models have no such key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_start: Option<WarmStart>,
+}
+
+/// What a training took from another model before it began.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarmStart {
+    /// The model folder or checkpoint.
+    pub from: String,
+    /// Tensors that were the same by name and shape, and are taken.
+    pub tensors: usize,
+    /// Of all.
+    pub of_tensors: usize,
+    /// Values in them.
+    pub values: u64,
+    /// Of all.
+    pub of_values: u64,
+    /// Names of the tensors that began as in any training.
+    pub others: Vec<String>,
+}
+
+impl std::fmt::Display for WarmStart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { from, tensors, of_tensors, values, of_values, .. } = self;
+        write!(f, "{tensors} of {of_tensors} tensors ({values} of {of_values} values) are those of {from}")
+    }
 }
 
 const ORIGIN_KEY: &str = "origin";

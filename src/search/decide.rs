@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::sampler::Observation;
-use super::snapshot::{Assignment, Decision, Proposal, Snapshot, StageView};
+use super::snapshot::{Assignment, Decision, Proposal, Snapshot, StageView, TrialView};
 use super::space::{SearchSpace, StageSpec, document};
 use super::stage;
+use crate::ids::TrialId;
 use crate::rng;
 
 /// Draws before a sampler that keeps to known candidates is helped along.
@@ -39,7 +40,8 @@ pub fn decide(space: &SearchSpace, snapshot: &Snapshot, capacity: usize) -> Vec<
     };
     let active = view.trials.iter().filter(|trial| !trial.state.is_finished()).count();
     let free = capacity.saturating_sub(active);
-    let mut drawer = Drawer { spec, view, base, seed: snapshot.seed };
+    let init_from = if spec.warm_start { inherited(snapshot, spec).map(|winner| winner.id) } else { None };
+    let mut drawer = Drawer { spec, view, base, init_from, seed: snapshot.seed };
     let proposals = drawer.candidates(free);
     if !proposals.is_empty() || free == 0 {
         return proposals;
@@ -68,10 +70,16 @@ fn end(spec: &StageSpec, view: &StageView) -> Decision {
 
 /// The architecture that a stage's candidates differ from.
 fn base(space: &SearchSpace, snapshot: &Snapshot, spec: &StageSpec) -> Option<Value> {
-    let Some(name) = &spec.inherit else { return Some(space.fixed.clone()) };
-    let view = snapshot.stages.iter().find(|view| view.name == *name)?;
-    let winner = view.trials.iter().find(|trial| Some(trial.id) == view.winner)?;
-    Some(winner.architecture.clone())
+    match spec.inherit {
+        None => Some(space.fixed.clone()),
+        Some(_) => inherited(snapshot, spec).map(|winner| winner.architecture.clone()),
+    }
+}
+
+/// The winner of the stage that this one inherits from.
+fn inherited<'a>(snapshot: &'a Snapshot, spec: &StageSpec) -> Option<&'a TrialView> {
+    let view = snapshot.stages.iter().find(|view| Some(&view.name) == spec.inherit.as_ref())?;
+    view.trials.iter().find(|trial| Some(trial.id) == view.winner)
 }
 
 /// Draws the trials of a stage.
@@ -79,6 +87,7 @@ struct Drawer<'a> {
     spec: &'a StageSpec,
     view: &'a StageView,
     base: Value,
+    init_from: Option<TrialId>,
     seed: u64,
 }
 
@@ -102,6 +111,7 @@ impl Drawer<'_> {
                 repeat: 0,
                 repeat_of: None,
                 epochs: self.spec.budget.epochs,
+                init_from: self.init_from,
             }));
         }
         decisions
@@ -130,7 +140,7 @@ impl Drawer<'_> {
         for candidate in stage::promoted(self.spec, self.view) {
             for repeat in 1..self.spec.promote.repeats {
                 let is_this = |t: &_| {
-                    let t: &super::snapshot::TrialView = t;
+                    let t: &TrialView = t;
                     t.repeat_of == Some(candidate.id) && t.repeat == repeat
                 };
                 if decisions.len() == free || self.view.trials.iter().any(is_this) {
@@ -144,6 +154,7 @@ impl Drawer<'_> {
                     repeat,
                     repeat_of: Some(candidate.id),
                     epochs: self.spec.budget.epochs,
+                    init_from: self.init_from,
                 }));
             }
         }

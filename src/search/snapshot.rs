@@ -88,6 +88,8 @@ pub struct Proposal {
     pub repeat_of: Option<TrialId>,
     /// Epochs to train.
     pub epochs: u32,
+    /// The trial whose weights it begins with, where they fit.
+    pub init_from: Option<TrialId>,
 }
 
 /// What to do next with a study.

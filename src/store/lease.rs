@@ -69,8 +69,10 @@ impl Store {
 
     async fn claimed(&self, write: &mut SqliteConnection, trial: TrialId) -> Result<Claim, StoreError> {
         let row = sqlx::query(
-            "select trials.*, study_stages.position as stage_position
-             from trials join study_stages on study_stages.id = trials.stage_id where trials.id = ?",
+            "select trials.*, study_stages.position as stage_position, first.model as init_model
+             from trials join study_stages on study_stages.id = trials.stage_id
+                 left join trials as first on first.id = trials.init_from
+             where trials.id = ?",
         )
         .bind(trial.0)
         .fetch_one(&mut *write)
@@ -95,6 +97,9 @@ impl Store {
             architecture: json(&row, "architecture")?,
             seed: seed(&row)?,
             epochs: count(&row, "epochs_budget")?,
+            init_from: row
+                .try_get::<Option<String>, _>("init_model")?
+                .map(|stored| self.artifacts.resolve(&stored)),
             resume_from: checkpoint,
             epochs_done,
         })

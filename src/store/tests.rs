@@ -66,6 +66,10 @@ impl Fixture {
     }
 
     async fn add(&self, number: u32, key: &str) -> TrialId {
+        self.add_after(number, key, None).await
+    }
+
+    async fn add_after(&self, number: u32, key: &str, init_from: Option<TrialId>) -> TrialId {
         let proposal = Proposal {
             number,
             parameters: [("encoder.width".to_owned(), json!(number))].into(),
@@ -74,6 +78,7 @@ impl Fixture {
             repeat: 0,
             repeat_of: None,
             epochs: 3,
+            init_from,
         };
         self.store.add_trial(self.stage, &proposal, key).await.unwrap()
     }
@@ -255,6 +260,22 @@ async fn a_known_candidate_is_never_trained_twice() {
     std::fs::remove_dir_all(f.store.artifacts().root()).unwrap();
     let lost = f.add(3, "same").await;
     assert_eq!(f.store.trial(lost).await.unwrap().state, TrialState::Pending, "its model is gone");
+}
+
+#[tokio::test]
+async fn a_trial_that_begins_with_the_weights_of_another_is_told_where_they_are() {
+    let f = Fixture::new().await;
+    let first = f.add(0, "first").await;
+    let claim = f.claim().await.unwrap();
+    assert_eq!(claim.init_from, None);
+    f.report(&claim, 1).await.unwrap();
+    f.complete(&claim, 0.3).await;
+    f.add_after(1, "second", Some(first)).await;
+    let model = f.store.trial(first).await.unwrap().model;
+    let claim = f.claim().await.unwrap();
+    assert_eq!((claim.init_from, claim.resume_from), (model, None));
+    f.store.release(claim.trial, claim.attempt).await.unwrap();
+    assert!(f.claim().await.unwrap().init_from.is_some(), "also in a later attempt");
 }
 
 #[tokio::test]

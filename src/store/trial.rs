@@ -66,6 +66,7 @@ impl Store {
         };
         Ok(TrialDetails {
             id,
+            key: row.try_get("key")?,
             study: StudyId(row.try_get("study_id")?),
             stage: row.try_get("stage")?,
             number: count(&row, "number")?,
@@ -99,8 +100,8 @@ async fn insert(
 ) -> Result<TrialId, StoreError> {
     let inserted = sqlx::query_scalar(
         "insert into trials (study_id, stage_id, number, key, architecture, seed, repeat, repeat_of,
-             epochs_budget, state, created)
-         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id",
+             epochs_budget, init_from, state, created)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id",
     )
     .bind(study.0)
     .bind(stage.0)
@@ -111,6 +112,7 @@ async fn insert(
     .bind(proposal.repeat)
     .bind(proposal.repeat_of.map(|t| t.0))
     .bind(proposal.epochs)
+    .bind(proposal.init_from.map(|t| t.0))
     .bind(TrialState::Pending.as_str())
     .bind(now)
     .fetch_one(write)

@@ -94,6 +94,8 @@ pub struct Claim {
     pub seed: u64,
     /// Epochs to train.
     pub epochs: u32,
+    /// The model whose weights it begins with, where they fit.
+    pub init_from: Option<PathBuf>,
     /// Where an earlier attempt got to: its last reported checkpoint, which exists.
     pub resume_from: Option<PathBuf>,
     /// Epochs in that checkpoint; the curve has exactly these.
@@ -147,6 +149,8 @@ impl Finish {
 pub struct TrialDetails {
     /// Its id.
     pub id: TrialId,
+    /// What determines its score: see [`Store::add_trial`](super::Store::add_trial).
+    pub key: String,
     /// Its study.
     pub study: StudyId,
     /// Name of its stage.

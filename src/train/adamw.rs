@@ -56,19 +56,21 @@ impl AdamW {
         }
     }
 
-    /// Scales all gradients down so that their joint norm is at most `limit`.
-    pub(super) fn clip_gradients(&mut self, limit: f64) {
+    /// Scales all gradients down so that their joint norm is at most `limit`. Returns what it was, a scalar.
+    pub(super) fn clip_gradients(&mut self, limit: f64) -> Tensor {
         let _guard = tch::no_grad_guard();
         let gradients: Vec<Tensor> =
             self.slots.iter().map(|s| s.parameter.grad()).filter(Tensor::defined).collect();
         let norms: Vec<Tensor> = gradients.iter().map(Tensor::norm).collect();
         if norms.is_empty() {
-            return;
+            return Tensor::from(0f32);
         }
-        let scale = (limit / (Tensor::stack(&norms, 0).norm() + 1e-6)).clamp_max(1.0);
+        let norm = Tensor::stack(&norms, 0).norm();
+        let scale = (limit / (&norm + 1e-6)).clamp_max(1.0);
         for mut gradient in gradients {
             let _ = gradient.g_mul_(&scale);
         }
+        norm
     }
 
     /// One update with this learning rate.
@@ -157,6 +159,22 @@ mod tests {
     }
 
     #[test]
+    fn gradients_are_clipped_to_a_joint_norm_and_small_ones_left() {
+        let of = |value: f64| Tensor::full([1], value, (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        let (a, b) = (of(3.0), of(4.0));
+        let named = [("a", &a), ("b", &b)].map(|(name, x)| (name.to_owned(), x.shallow_clone()));
+        let mut adamw = AdamW::new(named.into(), 0.0);
+        for (limit, expected) in [(1.0, [0.6, 0.8]), (5.1, [3.0, 4.0])] {
+            adamw.zero_grad();
+            ((a.square() + b.square()) / 2.0).sum(Kind::Float).backward();
+            assert_eq!(adamw.clip_gradients(limit).double_value(&[]), 5.0);
+            for (leaf, value) in [&a, &b].into_iter().zip(expected) {
+                assert!((leaf.grad().double_value(&[0]) - value).abs() < 1e-5);
+            }
+        }
+    }
+
+    #[test]
     fn a_restored_optimizer_goes_on_to_the_bit() {
         let run = |interrupt: bool| {
             let w = Tensor::ones([2, 3], (Kind::Float, Device::Cpu)).set_requires_grad(true);
@@ -172,7 +190,7 @@ mod tests {
                 }
                 adamw.zero_grad();
                 gradient(&w);
-                adamw.clip_gradients(1.0);
+                let _ = adamw.clip_gradients(1.0);
                 adamw.step(0.01);
             }
             w

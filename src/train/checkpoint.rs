@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::trial::ValidationScores;
+use crate::model::saved::WarmStart;
 use crate::model::weights::{self, Weights};
 
 /// The part of the state that is not tensors.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Progressed {
     /// Finished epochs.
     pub(super) epoch: u32,
@@ -22,6 +23,9 @@ pub(super) struct Progressed {
     pub(super) best_epoch: u32,
     /// Its scores.
     pub(super) best: ValidationScores,
+    /// What it began with.
+    #[serde(default)]
+    pub(super) warm_start: Option<WarmStart>,
 }
 
 /// A checkpoint read back.

@@ -406,6 +406,47 @@ mod tests {
     }
 
     #[test]
+    fn labels_without_distances_are_refused_where_these_are_learned() {
+        let folder = tempfile::tempdir().unwrap();
+        let ahead = Direction { azimuth_deg: 0.0, elevation_deg: 0.0 };
+        let recording = recording(folder.path(), "a", 1, ahead);
+        let error = Side::new(vec![(&recording, 0)], Shape { distance: true, ..shape(1) }).err().unwrap();
+        assert!(error.is_input());
+        let text = error.to_string();
+        assert!(text.starts_with("output.distance is true, and the labels of a say no distance"), "{text}");
+    }
+
+    #[test]
+    fn of_class_wise_targets_every_class_has_its_own_slots() {
+        let folder = tempfile::tempdir().unwrap();
+        let ahead = Direction { azimuth_deg: 0.0, elevation_deg: 0.0 };
+        let mut recording = recording(folder.path(), "a", 0, ahead);
+        let left = Direction { azimuth_deg: 90.0, elevation_deg: 0.0 };
+        let event = |class, source, direction, distance_m| FrameEvent {
+            frame: 0,
+            class,
+            source,
+            direction,
+            distance_m,
+        };
+        recording = recording.with_events(vec![
+            event(0, 0, ahead, Some(2.0)),
+            event(1, 1, left, Some(3.0)),
+            event(1, 2, ahead, Some(4.0)),
+        ]);
+        let shape = Shape { scope: Scope::Class, distance: true, ..shape(2) };
+        let side = Side::new(vec![(&recording, 0)], shape).unwrap();
+        let target = side.target(&side.cover()[..1]);
+        assert_eq!(target.direction.size(), [1, 20, 2, 2, 3]);
+        let distance = target.distance.unwrap().get(0).get(0);
+        assert_eq!(distance, Tensor::from_slice(&[2f32, 3.0, 0.0, 4.0]).view([2, 2]));
+        assert_eq!(target.activity.get(0).get(0), distance.gt(0.0).to_kind(tch::Kind::Float));
+        let of_second = target.direction.get(0).get(0).get(0).get(1);
+        assert!((of_second - Tensor::from_slice(&[0f32, 1.0, 0.0])).abs().max().double_value(&[]) < 1e-6);
+        assert_eq!(side.class_frames(), [1, 1]);
+    }
+
+    #[test]
     fn no_more_events_are_mixed_than_there_are_tracks() {
         let folder = tempfile::tempdir().unwrap();
         let direction = Direction { azimuth_deg: 0.0, elevation_deg: 0.0 };

@@ -11,6 +11,7 @@ pub mod descriptors;
 pub mod device;
 pub mod evaluate;
 mod material;
+mod precision;
 mod prefix;
 pub mod pretrain;
 mod run;
@@ -20,6 +21,8 @@ mod slots;
 pub mod trial;
 mod validate;
 mod vary;
+mod warm_start;
+mod watch;
 
 pub use run::run;
 
@@ -72,6 +75,18 @@ pub enum Error {
         /// The first label frame with an event without one.
         frame: u32,
     },
+    /// The processor has no bfloat16.
+    #[error(
+        "train.precision is \"bf16\", and this processor has no instructions for it (avx512_bf16, amx_bf16): set it to \
+         \"float32\", or train on a GPU"
+    )]
+    Precision,
+    /// A model whose weights were to be begun with has none of this architecture.
+    #[error("no tensor of {} has the name and shape of one of this architecture, to begin training with", from.display())]
+    NothingFits {
+        /// The model folder or checkpoint.
+        from: std::path::PathBuf,
+    },
     /// A mistake of this program.
     #[error("this is a bug, please report it: {0}")]
     Bug(String),
@@ -82,7 +97,9 @@ impl Error {
     pub fn is_input(&self) -> bool {
         match self {
             Self::Dataset(_) | Self::Resample(_) | Self::Detector(_) | Self::Device(_) => true,
-            Self::CacheLimit(_) | Self::NoDistance { .. } => true,
+            Self::CacheLimit(_) | Self::NoDistance { .. } | Self::Precision | Self::NothingFits { .. } => {
+                true
+            }
             Self::Backbone(error) => error.is_input(),
             Self::Checkpoint(_) | Self::Model(_) | Self::File(_) | Self::Cache { .. } | Self::Bug(_) => false,
         }

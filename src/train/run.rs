@@ -14,10 +14,11 @@ use super::data::{Chunk, Side};
 use super::material::Material;
 use super::score::Scorer;
 use super::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec, ValidationScores};
-use super::{Error, device, schedule, validate};
+use super::watch::{self, Watch};
+use super::{Error, device, precision, schedule, validate, warm_start};
 use crate::dataset::Recording;
 use crate::features::Moments;
-use crate::loss::{self, Loss};
+use crate::loss::{self, Loss, Lost};
 use crate::model::arch::Architecture;
 use crate::model::decode::{DEFAULT_MERGE_DEG, DEFAULT_THRESHOLD, Prediction};
 use crate::model::detector::{self, Detector};
@@ -39,6 +40,7 @@ const MEASURED_S: f64 = 3600.0;
 pub fn run(spec: &TrialSpec, progress: &mut dyn Progress) -> Result<Outcome, Error> {
     tch::set_num_threads(spec.threads as i32);
     let device = device::parse(&spec.device)?;
+    precision::check(spec.architecture.train.precision, device)?;
     std::fs::create_dir_all(&spec.folder).map_err(fs::FileError::at("create folder", &spec.folder))?;
     let vs = VarStore::new(device);
     let (material, prior) = Material::open(spec, &vs)?;
@@ -58,7 +60,7 @@ pub fn run(spec: &TrialSpec, progress: &mut dyn Progress) -> Result<Outcome, Err
     let mut trainer = Trainer {
         spec,
         arch: &spec.architecture,
-        state: Progressed { epoch: 0, steps: 0, best_epoch: 0, best: ValidationScores::default() },
+        state: Progressed::default(),
         best: Vec::new(),
         last_checkpoint: None,
         average: None,
@@ -74,6 +76,13 @@ pub fn run(spec: &TrialSpec, progress: &mut dyn Progress) -> Result<Outcome, Err
     // Before the average begins with it. A trial that goes on has it in its checkpoint.
     if spec.resume_from.is_none() && trainer.detector.front_end().needs_statistics() {
         trainer.measure_descriptors()?;
+    }
+    // After it: descriptors are normalised as the other model's were.
+    if let (None, Some(from)) = (&spec.resume_from, &spec.init_from) {
+        let taken = warm_start::copy(from, &trainer.variables())?;
+        tracing::info!("{taken}; the others: {}", taken.others.join(", "));
+        progress.warm_started(&taken);
+        trainer.state.warm_start = Some(taken);
     }
     let decay = spec.architecture.train.average_decay;
     trainer.average = (decay > 0.0).then(|| WeightAverage::new(&trainer.variables(), decay));
@@ -109,14 +118,14 @@ impl Trainer<'_> {
             }
             let started = Instant::now();
             let epoch = self.state.epoch + 1;
-            let train_loss = self.train_epoch(epoch)?;
-            if !train_loss.is_finite() {
-                return Ok(Outcome::Diverged { epoch, cause: format!("training loss is {train_loss}") });
-            }
+            let train_loss = match self.train_epoch(epoch)? {
+                Ok(loss) => loss,
+                Err(cause) => return Ok(Outcome::Diverged { epoch, cause }),
+            };
             self.swap_average();
             let (val_loss, scores) = self.validate()?;
             if !val_loss.is_finite() {
-                return Ok(Outcome::Diverged { epoch, cause: format!("validation loss is {val_loss}") });
+                return Ok(Outcome::Diverged { epoch, cause: format!("the validation loss is {val_loss}") });
             }
             self.state.epoch = epoch;
             if self.state.best_epoch == 0 || is_better(&scores, &self.state.best) {
@@ -157,8 +166,8 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// One pass over the training chunks; the mean loss.
-    fn train_epoch(&mut self, epoch: u32) -> Result<f64, Error> {
+    /// One pass over the training chunks; the mean loss, or what is no finite number any more.
+    fn train_epoch(&mut self, epoch: u32) -> Result<Result<f64, String>, Error> {
         let train = &self.arch.train;
         // Dropout draws from libtorch's generator.
         tch::manual_seed(rng::derive(self.spec.seed, &["epoch", &epoch.to_string()]) as i64);
@@ -168,26 +177,39 @@ impl Trainer<'_> {
         let warmup = (steps_per_epoch as f64 * train.warmup_epochs).round() as u64;
         let variables = self.variables();
         let mut sum = Tensor::zeros([], (tch::Kind::Double, self.device));
+        let mut watch = Watch::default();
         for group in chunks.chunks(train.batch) {
-            let batch = self.material.load(&self.fit, group)?;
-            let variations: Vec<_> = group.iter().map(Chunk::variation).collect();
-            let front_end = self.detector.front_end();
-            let describe = || batch.descriptors(front_end, &variations);
-            let descriptors = if front_end.is_learned() { describe() } else { tch::no_grad(describe) }?;
-            let heard = self.material.heard(self.detector.prior(), &batch)?;
-            let output = self.detector.run(&descriptors, heard.as_ref(), true);
-            let loss = self.loss.of(&output, &batch.target).total;
+            let lost = self.lost(group)?;
             self.optimizer.zero_grad();
-            loss.backward();
-            self.optimizer.clip_gradients(train.clip_norm);
+            lost.total.backward();
+            let norm = self.optimizer.clip_gradients(train.clip_norm);
+            if let Some(cause) = watch.step(&lost, &norm) {
+                return Ok(Err(cause));
+            }
             let step = self.optimizer.steps() as u64;
             self.optimizer.step(schedule::learning_rate(train.learning_rate, step, warmup, total_steps));
             if let Some(average) = &mut self.average {
                 average.update(&variables, self.optimizer.steps());
             }
-            sum += loss.detach() * group.len() as f64;
+            sum += lost.total.detach() * group.len() as f64;
         }
-        Ok(sum.double_value(&[]) / chunks.len().max(1) as f64)
+        if let Some(cause) = watch.look().or_else(|| watch::weights(&variables)) {
+            return Ok(Err(cause));
+        }
+        Ok(Ok(sum.double_value(&[]) / chunks.len().max(1) as f64))
+    }
+
+    /// The loss of some training chunks, to be differentiated.
+    fn lost(&self, group: &[Chunk]) -> Result<Lost, Error> {
+        let batch = self.material.load(&self.fit, group)?;
+        let variations: Vec<_> = group.iter().map(Chunk::variation).collect();
+        let front_end = self.detector.front_end();
+        let describe = || batch.descriptors(front_end, &variations);
+        let descriptors = if front_end.is_learned() { describe() } else { tch::no_grad(describe) }?;
+        let heard = self.material.heard(self.detector.prior(), &batch)?;
+        let network = || self.detector.run(&descriptors, heard.as_ref(), true);
+        let output = precision::forward(self.arch.train.precision, self.device, network);
+        Ok(self.loss.of(&output, &batch.target))
     }
 
     /// Exchanges weights and average in the network.
@@ -251,12 +273,13 @@ impl Trainer<'_> {
                 epoch: self.state.best_epoch,
                 data_fingerprint: self.material.fingerprint.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
+                warm_start: self.state.warm_start.clone(),
                 validation: validation.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             },
             variables: self
                 .best
                 .iter()
-                .filter(|(name, _)| !is_of_loss(name))
+                .filter(|(name, _)| !loss::is_variable(name))
                 .map(|(n, t)| (n.clone(), t.shallow_clone()))
                 .collect(),
         };
@@ -308,11 +331,6 @@ impl Trainer<'_> {
 /// Trainable variables by name.
 fn trainable(vs: &VarStore) -> Vec<(String, Tensor)> {
     vs.variables().into_iter().filter(|(_, tensor)| tensor.requires_grad()).collect()
-}
-
-/// Whether a variable is one of the loss, which the model is without.
-fn is_of_loss(name: &str) -> bool {
-    name.strip_prefix(loss::VARIABLES).is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn is_better(scores: &ValidationScores, best: &ValidationScores) -> bool {

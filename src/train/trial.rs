@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::Layout;
 use crate::model::arch::Architecture;
+use crate::model::saved::WarmStart;
 pub use crate::seld::metric::ValidationScores;
 
 /// Everything that determines a trial, and where it keeps its files.
@@ -32,6 +33,10 @@ pub struct TrialSpec {
     pub folder: PathBuf,
     /// Checkpoint of an earlier attempt to go on from.
     pub resume_from: Option<PathBuf>,
+    /// A model folder or checkpoint whose weights it begins with where their names and shapes are the same; not looked at
+    /// when it goes on from a checkpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init_from: Option<PathBuf>,
     /// Folder of the caches that trials of all studies share.
     pub cache: PathBuf,
 }
@@ -69,6 +74,8 @@ pub enum Instruction {
 pub trait Progress {
     /// Called once, before training: the cost of the network.
     fn started(&mut self, parameters: u64, macs_per_second: u64);
+    /// Called once where the trial begins with the weights of another model.
+    fn warm_started(&mut self, _: &WarmStart) {}
     /// Called after every epoch; the answer is obeyed at once.
     fn epoch(&mut self, report: EpochReport) -> Instruction;
 }
@@ -90,11 +97,11 @@ pub enum Outcome {
     Pruned,
     /// Ended by [`Instruction::Stop`].
     Stopped,
-    /// The loss became NaN or infinite.
+    /// The loss, the gradients or the weights became NaN or infinite.
     Diverged {
         /// In this epoch.
         epoch: u32,
-        /// What was seen.
+        /// What was seen, in which step of it.
         cause: String,
     },
 }

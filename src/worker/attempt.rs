@@ -178,6 +178,7 @@ impl Attempting<'_> {
             threads: settings.threads,
             folder: self.store.artifacts().attempt(claim.trial, claim.attempt),
             resume_from: claim.resume_from.clone(),
+            init_from: claim.init_from.clone(),
             cache: cache::cache_folder(),
         })
     }

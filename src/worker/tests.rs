@@ -101,6 +101,7 @@ impl Bench {
             repeat: 0,
             repeat_of: None,
             epochs: 3,
+            init_from: None,
         };
         self.store.add_trial(self.stage, &proposal, &number.to_string()).await.unwrap()
     }

@@ -117,6 +117,7 @@ mod tests {
             threads: 1,
             folder: "/f".into(),
             resume_from: None,
+            init_from: None,
             cache: "/c".into(),
         };
         serde_json::to_string(&spec).unwrap()

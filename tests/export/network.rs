@@ -48,6 +48,7 @@ pub(crate) fn export_untrained(folder: &Path, architecture: Architecture) -> Pat
             data_fingerprint: "none".into(),
             version: env!("CARGO_PKG_VERSION").into(),
             validation: BTreeMap::new(),
+            warm_start: None,
         },
         variables: vs.variables().into_iter().collect(),
         architecture,

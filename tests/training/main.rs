@@ -3,5 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod descriptors;
+mod ends;
+mod losses;
+mod numbers;
 mod site;
 mod tagger;
+mod warm_start;

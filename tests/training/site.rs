@@ -63,6 +63,7 @@ pub(crate) fn spec(folder: &Path, architecture: Architecture) -> TrialSpec {
         threads: 1,
         folder: folder.to_owned(),
         resume_from: None,
+        init_from: None,
         cache: FOLDER.join("cache"),
     }
 }
@@ -103,6 +104,19 @@ pub(crate) fn architecture() -> Architecture {
     arch.temporal.hidden = 8;
     (arch.train.chunk_s, arch.train.batch) = (2.0, 4);
     arch
+}
+
+/// The same without a tagger, which trains in a moment.
+pub(crate) fn spatial() -> Architecture {
+    let mut arch = architecture();
+    arch.backbone.name = "none".into();
+    arch.fusion.placement = Vec::new();
+    arch
+}
+
+/// The tensors of a file by name.
+pub(crate) fn tensors(path: &Path) -> std::collections::BTreeMap<String, Tensor> {
+    at2seld::model::weights::read(path).unwrap().tensors.into_iter().collect()
 }
 
 pub(crate) fn largest_difference(a: &Tensor, b: &Tensor) -> f64 {

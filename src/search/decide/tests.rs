@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::ids::TrialId;
 use crate::search::snapshot::{CurvePoint, Scores, TrialView, Verdict};
 use crate::search::state::TrialState;
 use crate::search::verdict;
@@ -20,7 +19,7 @@ const SPACE: &str = r#"{
      "pruner": {"kind": "median", "warmup_epochs": 1, "min_peers": 3}, "prune_with": ["features"],
      "promote": {"top_k": 2, "repeats": 3}},
     {"name": "fusion", "inherit": "capacity", "space": {"fusion.placement": {"choice": [[], ["late"]]}},
-     "budget": {"trials": 2, "epochs": 4}}
+     "warm_start": true, "budget": {"trials": 2, "epochs": 4}}
   ]}"#;
 
 fn space() -> SearchSpace {
@@ -138,6 +137,14 @@ fn three_stages_end_with_the_best_of_each() {
         assert_eq!(trial.architecture["features"], winner(features)["features"]);
         assert_eq!(trial.architecture["tracks"]["count"], 2);
     }
+    let begins = |id: TrialId| {
+        let line =
+            bench.log.iter().filter(|line| line.starts_with("Propose")).nth((id.0 - 1000) as usize).unwrap();
+        line.split("init_from: ").nth(1).unwrap().trim_end_matches([' ', '}', ')']).to_owned()
+    };
+    assert!(features.trials.iter().chain(&capacity.trials).all(|trial| begins(trial.id) == "None"));
+    let expected = format!("Some(TrialId({}", capacity.winner.unwrap().0);
+    assert!(fusion.trials.iter().all(|trial| begins(trial.id) == expected), "{expected}");
     let repeats: Vec<_> = capacity.trials.iter().filter(|t| t.repeat > 0).collect();
     assert_eq!(repeats.len(), 4);
     assert_eq!(capacity.trials.len(), 16);

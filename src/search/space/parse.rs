@@ -105,6 +105,10 @@ fn lower_stage(
     for (at, wanted) in raw.prune_with.iter().enumerate() {
         check_earlier(&place.key("prune_with").index(at), wanted);
     }
+    if raw.warm_start && raw.inherit.is_none() {
+        let message = "true, and the stage has no \"inherit\", the earlier stage whose winner's weights trials would begin with";
+        notes.add(&place.key("warm_start"), message);
+    }
     let space = lower_space(raw.space, &place.key("space"), fit, notes);
     let sampler = lower_kind(&sampler::REGISTRY, raw.sampler, "tpe", &place.key("sampler"), notes);
     let pruner = lower_kind(&pruner::REGISTRY, raw.pruner, "none", &place.key("pruner"), notes);
@@ -123,6 +127,7 @@ fn lower_stage(
         objective,
         promote,
         prune_with: raw.prune_with,
+        warm_start: raw.warm_start,
     })
 }
 

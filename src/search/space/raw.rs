@@ -14,7 +14,7 @@ use super::problem::{Place, Problem, suggestion};
 pub(crate) type OptionsError = serde_path_to_error::Error<serde_json::Error>;
 
 /// Keys of the design that this version knows and does not act on.
-const NOT_YET: [&str; 5] = ["constraints", "warm_start", "fidelity", "cost", "$schema"];
+const NOT_YET: [&str; 4] = ["constraints", "fidelity", "cost", "$schema"];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -36,6 +36,7 @@ pub(super) struct RawStage {
     pub(super) objective: Option<Value>,
     pub(super) promote: Option<Value>,
     pub(super) prune_with: Vec<String>,
+    pub(super) warm_start: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]

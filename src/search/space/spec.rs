@@ -63,6 +63,8 @@ pub struct StageSpec {
     pub promote: Promote,
     /// Earlier stages whose curves the pruner compares with as well.
     pub prune_with: Vec<String>,
+    /// Whether trials begin with the weights of the winner of `inherit`, where these fit.
+    pub warm_start: bool,
 }
 
 /// What a stage may spend.

@@ -98,12 +98,29 @@ fn values_that_depend_on_another_parameter_are_left_to_the_search() {
 #[test]
 fn what_is_not_supported_yet_is_refused() {
     insta::assert_snapshot!(errors(&with_stage(
-        r#""warm_start": true,
+        r#""cost": 1,
    "constraints": {"params": {"max": 5e6}},
    "objective": [{"metric": "seld"}, {"metric": "params"}],
    "sampler": {"kind": "nsga2"},
    "pruner": {"kind": "asha"}"#
     )));
+}
+
+#[test]
+fn a_warm_start_is_from_the_inherited_winner() {
+    let text = |inherit: &str| {
+        format!(
+            "{{\"stages\": [{{\"name\": \"a\", \"budget\": {{\"trials\": 1, \"epochs\": 1}}}},\n \
+              {{\"name\": \"b\", {inherit} \"warm_start\": true, \"budget\": {{\"trials\": 1, \"epochs\": 1}}}}]}}"
+        )
+    };
+    let space = SearchSpace::parse("space.json", &text("\"inherit\": \"a\",")).unwrap();
+    assert_eq!([space.stages[0].warm_start, space.stages[1].warm_start], [false, true]);
+    let error = errors(&text(""));
+    assert!(
+        error.contains("line 2: stages[1].warm_start: true, and the stage has no \"inherit\""),
+        "{error}"
+    );
 }
 
 #[test]

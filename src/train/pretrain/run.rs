@@ -173,7 +173,7 @@ impl Trainer<'_> {
             let loss = self.network.loss(&self.network.batch(&clips), &mut rng);
             self.optimizer.zero_grad();
             loss.backward();
-            self.optimizer.clip_gradients(CLIP_NORM);
+            let _ = self.optimizer.clip_gradients(CLIP_NORM);
             let rate = schedule::learning_rate(learning_rate, self.optimizer.steps() as u64, warmup, total);
             self.optimizer.step(rate);
             self.average.update(&variables, self.optimizer.steps());

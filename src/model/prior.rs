@@ -7,8 +7,12 @@
 //! The tagger has a frozen prefix, which makes the same of a recording in every epoch of every trial and so can be kept,
 //! and blocks after it that are trained. Where all are frozen, the prefix ends with the average over bands.
 
+mod stream;
+
 use tch::nn::VarStore;
 use tch::{Device, Tensor};
+
+pub use stream::PriorStream;
 
 use super::arch::{BackboneConfig, Freeze, TaggerInput};
 use super::signals::Signals;

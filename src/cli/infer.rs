@@ -27,8 +27,8 @@ use crate::train::device;
 /// decided; they are the same as of a file. The first line says what is to come, and how late events are at most: the
 /// time from window to window and half of what windows overlap (3.75 s for windows of 5 s, half over the one before),
 /// what the tagger must hear after that (1 to 3 s), half the median filter and the least duration of the model's
-/// thresholds, and less than 0.2 s when the sample rate is converted; computing comes on top. A smaller --hop makes it
-/// less and takes more computing.
+/// thresholds, and less than 0.2 s when the sample rate is converted; computing comes on top, and at the beginning the
+/// first window has to fill. A smaller --hop makes it less and takes more computing.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Folder that `export` or `train` made

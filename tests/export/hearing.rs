@@ -85,7 +85,7 @@ fn a_stream_has_the_events_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let model = eager(folder.path());
     let (wav, out) = (&STORY.recording, folder.path().join("out"));
-    for windows in [&[][..], &["--window", "3", "--hop", "0.5"]] {
+    for windows in [&[][..], &["--window", "3", "--hop", "2"]] {
         let files = [&[wav.to_str().unwrap(), "--out", out.to_str().unwrap()], windows].concat();
         let output = infer(&model, &files).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -115,8 +115,12 @@ fn events_come_before_the_end_and_ctrl_c_ends_it() {
     let mut child = stream(&eager(folder.path()), &[]);
     let mut stdin = child.stdin.take().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let bytes = std::fs::read(&STORY.recording).unwrap();
-    stdin.write_all(&bytes[..bytes.len() - 4_000]).unwrap();
+    // All but the end, and standard input stays open.
+    let writer = std::thread::spawn(move || {
+        let bytes = std::fs::read(&STORY.recording).unwrap();
+        let _ = stdin.write_all(&bytes[..bytes.len() - 4_000]);
+        stdin
+    });
     for kind in ["stream", "event"] {
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
@@ -127,6 +131,7 @@ fn events_come_before_the_end_and_ctrl_c_ends_it() {
     // What it has printed by then is read, so that it does not wait for that.
     let rest = std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
     assert_eq!(child.wait().unwrap().code(), Some(130));
+    drop(writer.join().unwrap());
     rest.join().unwrap().unwrap();
 }
 
@@ -182,9 +187,9 @@ fn calibration_on_other_recordings_is_what_eval_then_uses() {
         command.env("AT2SELD_CACHE", STORY.model.with_file_name("cache")).arg(arguments[0]).arg(&model);
         json(command.arg("--data").arg(&data).args(&arguments[1..]))
     };
-    let eval = |thresholds: &str| run(&["eval", "--split", "all", "--thresholds", thresholds]);
+    let eval = |thresholds: &str| run(&["eval", "--split", "test", "--thresholds", thresholds]);
     let (plain, old) = (eval("0.5"), eval("calibrated"));
-    let found = run(&["calibrate", "--split", "all"]);
+    let found = run(&["calibrate", "--split", "test"]);
     let scores = &found["scores"];
     assert_eq!((&scores["0.5"], &scores["before"], &scores["after"]), (&plain, &old, &eval("calibrated")));
     assert!(scores["after"]["SELD"].as_f64() <= scores["0.5"]["SELD"].as_f64());
@@ -197,6 +202,6 @@ fn calibration_on_other_recordings_is_what_eval_then_uses() {
         let row = format!("| {class} | {:.2} |", threshold.as_f64().unwrap());
         assert!(renewed.contains(&row), "no {row} in {renewed}");
     }
-    let best_f = run(&["calibrate", "--split", "all", "--objective", "f20"]);
+    let best_f = run(&["calibrate", "--split", "test", "--objective", "f20"]);
     assert!(best_f["scores"]["after"]["F"].as_f64() >= plain["F"].as_f64());
 }

@@ -19,7 +19,7 @@ pub struct EventStream<'a> {
 }
 
 /// The longest time from the beginning of a label frame until its events are decided, in seconds of sound. What computing
-/// takes is not in it.
+/// takes is not in it, nor that the first window of a recording has to fill.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Latency {
     /// Blocks of the change of the sample rate; 0 at the network's own rate.

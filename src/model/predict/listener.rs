@@ -45,9 +45,10 @@ impl<'a> Listener<'a> {
     }
 
     /// The longest time, in seconds, from the beginning of a label frame until all that its tracks depend on has been
-    /// heard: (until the window that judges it ends, what the tagger hears beyond that).
+    /// heard: (until the window that judges it ends, what the tagger hears beyond that). At the beginning of a recording,
+    /// where the first window has to fill, [`Layout::margin`] more.
     pub fn latency_s(&self) -> (f64, f64) {
-        let window = (self.layout.step() + self.layout.margin()) as f64 * LABEL_FRAME_S;
+        let window = (self.layout.length() - self.layout.margin()) as f64 * LABEL_FRAME_S;
         (window, self.prior.look_ahead_s())
     }
 

@@ -45,10 +45,7 @@ pub(super) fn render(model: &SavedModel) -> String {
     let distance = if model.architecture.output.distance { ", distance" } else { "" };
     let _ =
         writeln!(text, "sed, doa{distance} = model(torch.zeros(1, 4, {}))\n```\n", origin.sample_rate * 5);
-    text.push_str("## Classes and calibrated thresholds\n\n| class | threshold |\n| --- | --- |\n");
-    for (name, threshold) in model.classes.iter().zip(model.decoding.by_class(&model.classes)) {
-        let _ = writeln!(text, "| {name} | {threshold:.2} |");
-    }
+    text.push_str(&thresholds(model));
     text.push_str(
         "\n## Validation scores (dcase2023, macro, threshold 0.5)\n\n| score | value |\n| --- | --- |\n",
     );
@@ -66,4 +63,37 @@ pub(super) fn render(model: &SavedModel) -> String {
         model.architecture.backbone.name, origin.backbone_sha256, origin.prior_gain
     );
     text
+}
+
+/// The heading of the section that [`renew`] replaces.
+const THRESHOLDS: &str = "## Classes and calibrated thresholds\n";
+
+/// The section on how activities become events.
+fn thresholds(model: &SavedModel) -> String {
+    let decoding = &model.decoding;
+    let mut text = format!("{THRESHOLDS}\n| class | threshold |\n| --- | --- |\n");
+    for (name, threshold) in model.classes.iter().zip(decoding.by_class(&model.classes)) {
+        let _ = writeln!(text, "| {name} | {threshold:.2} |");
+    }
+    let _ = writeln!(
+        text,
+        "\nActivities are compared with them after their logits were divided by the temperature, {}. Median filter of {} \
+         label frame(s), events of {} at least, tracks of one class merged within {} degrees.",
+        decoding.temperature, decoding.median_frames, decoding.min_frames, decoding.merge_deg,
+    );
+    text
+}
+
+/// A card with the section on thresholds as it is now, and everything else as it was; the section comes at the end of a
+/// card that has none.
+pub(super) fn renew(card: &str, model: &SavedModel) -> String {
+    let section = thresholds(model);
+    let Some(begin) = card.find(THRESHOLDS) else {
+        return format!("{}\n\n{section}", card.trim_end());
+    };
+    let after = begin + THRESHOLDS.len();
+    match card[after..].find("\n## ") {
+        Some(next) => format!("{}{section}{}", &card[..begin], &card[after + next..]),
+        None => format!("{}{section}", &card[..begin]),
+    }
 }

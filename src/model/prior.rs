@@ -7,8 +7,12 @@
 //! The tagger has a prefix, which makes the same of a recording in every epoch of every trial and so can be kept: the
 //! frozen blocks before anything of the spatial path is heard. Where these are all, it ends with the average over bands.
 
+mod stream;
+
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
+
+pub use stream::PriorStream;
 
 use super::align::{self, Starts, TimeGrid};
 use super::arch::{Architecture, BackboneConfig, Freeze, TaggerInput};

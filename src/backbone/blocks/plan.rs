@@ -114,6 +114,30 @@ impl Network {
         taps
     }
 
+    /// How far before and after its centre, in seconds, the last block's frame depends on the picture: convolutions see
+    /// half their kernel on each side, pooling half of what it halves.
+    pub fn reach_s(&self) -> f64 {
+        let mut reach_s = 0.0;
+        let mut hop_s = self.picture.hop_s;
+        for block in &self.blocks {
+            for conv in &block.convs {
+                reach_s += (conv.shape[2] / 2) as f64 * hop_s;
+                if conv.stride == 2 {
+                    hop_s *= 2.0;
+                }
+                if conv.pool {
+                    reach_s += 0.5 * hop_s;
+                    hop_s *= 2.0;
+                }
+            }
+            if block.pool != Pool::Keep {
+                reach_s += 0.5 * hop_s;
+                hop_s *= 2.0;
+            }
+        }
+        reach_s
+    }
+
     /// Weights, biases, and the scales and shifts of batch norms. Constants of the front-end do not count.
     pub fn parameters(&self) -> i64 {
         let blocks = self.blocks.iter().flat_map(|block| &block.convs);

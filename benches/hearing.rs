@@ -31,7 +31,7 @@ fn main() {
     calibration();
     let arch = Architecture::default();
     let vs = VarStore::new(Device::Cpu);
-    let tagger = load_tagger(&arch.backbone, &vs).expect("aiSFX in the cache");
+    let tagger = load_tagger(&arch.backbone, &vs).expect("aiSFX in the cache").expect("a tagger");
     let prior = Prior::new(tagger, &arch, RATE, 2.0, Device::Cpu).expect("rates with a ratio");
     let detector = Detector::new(&vs, &arch, Some(prior), RATE, CLASSES).expect("the default network");
     let waveform = noise();

@@ -1,7 +1,9 @@
-//! `eval`: scores of an exported model on a dataset.
+//! `eval`: scores of an exported model on a dataset, and what is behind them.
 
+use std::io::Write;
 use std::path::PathBuf;
 
+use anyhow::anyhow;
 use serde_json::json;
 
 use super::error::{CommandResult, input};
@@ -10,10 +12,11 @@ use super::layout_arg::LayoutArg;
 use super::metric::{MetricFlags, table};
 use crate::dataset::{ClassMap, Selection};
 use crate::model::saved::SavedModel;
+use crate::report::evaluation;
+use crate::report::table::{Style, Table};
 use crate::seld::metric::Metric;
-use crate::seld::metric::report::ScoreReport;
 use crate::train::device;
-use crate::train::evaluate::{self, Evaluation, Thresholds};
+use crate::train::evaluate::{self, Asked, Evaluated, Evaluation, Grouping, Thresholds};
 
 /// Score an exported model on a dataset
 #[derive(Debug, clap::Args)]
@@ -35,20 +38,69 @@ pub(crate) struct Args {
     /// Metric: dcase2019 to dcase2023; dcase2024 scores distances, which models do not predict
     #[arg(long, value_name = "NAME", default_value = "dcase2023")]
     metric: Metric,
-    /// Take activity from the labels: scores the directions alone
-    #[arg(long)]
-    oracle_activity: bool,
     /// "calibrated", or one number in 0..1 for all classes
     #[arg(long, value_parser = parse_thresholds, default_value = "calibrated")]
     thresholds: Thresholds,
     /// Device to compute on: cpu, or cuda:0
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
-    /// How to print
+    /// How to print; csv has one table after another, with an empty line between
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]
+    diagnostics: DiagnosticFlags,
+    #[command(flatten)]
     flags: MetricFlags,
+}
+
+/// What is behind the scores. All of it comes from one prediction of each recording.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Diagnostics (explained in docs/diagnostics.md)")]
+struct DiagnosticFlags {
+    /// Take activity from the labels: scores the directions alone, and shows how far off they are
+    #[arg(long)]
+    oracle_activity: bool,
+    /// Scores by class, polyphony (events at once), room or motion (static and moving events)
+    #[arg(long, value_enum, value_name = "GROUP", value_delimiter = ',')]
+    by: Vec<By>,
+    /// Whether activities are probabilities: reliability curves, calibration error, Brier score
+    #[arg(long)]
+    reliability: bool,
+    /// Scores at thresholds from 0.05 to 0.95, for all classes and each, and the best ones
+    #[arg(long)]
+    sweep: bool,
+    /// What becomes of every event: hit, wrong place, wrong class, missed; where false alarms come from
+    #[arg(long)]
+    errors: bool,
+    /// Write all tables as CSV and JSON and the figures as SVG into this folder too
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, clap::ValueEnum)]
+enum By {
+    Class,
+    Polyphony,
+    Room,
+    Motion,
+}
+
+impl DiagnosticFlags {
+    fn asked(&self) -> Asked {
+        let grouping = |by: &By| match by {
+            By::Class => Grouping::Class,
+            By::Polyphony => Grouping::Polyphony,
+            By::Room => Grouping::Room,
+            By::Motion => Grouping::Motion,
+        };
+        Asked {
+            angles: self.oracle_activity,
+            by: self.by.iter().map(grouping).collect(),
+            reliability: self.reliability,
+            sweep: self.sweep,
+            errors: self.errors,
+        }
+    }
 }
 
 fn parse_thresholds(text: &str) -> Result<Thresholds, String> {
@@ -63,6 +115,9 @@ fn parse_thresholds(text: &str) -> Result<Thresholds, String> {
 
 pub(crate) fn run(args: Args) -> CommandResult {
     let (average, options) = args.flags.settings(args.metric)?;
+    if let Some(out) = args.diagnostics.out.as_ref().filter(|out| out.exists() && !out.is_dir()) {
+        return Err(input(anyhow!("--out {}: is a file, give a folder", out.display())));
+    }
     let device = device::parse(&args.device).map_err(input)?;
     let model = SavedModel::load(&args.model).map_err(input)?;
     let mut dataset = args.layout.open(&args.data).map_err(input)?;
@@ -70,7 +125,6 @@ pub(crate) fn run(args: Args) -> CommandResult {
         Some(name) => Some(ClassMap::load(name, &model.classes, &dataset.classes).map_err(input)?),
         None => None,
     };
-    let classes = map.as_ref().map_or(&model.classes, |map| &map.classes);
     if let Some(map) = &map {
         say_what_is_left_out(map);
     }
@@ -80,19 +134,39 @@ pub(crate) fn run(args: Args) -> CommandResult {
         options,
         average,
         thresholds: args.thresholds,
-        oracle_activity: args.oracle_activity,
+        oracle_activity: args.diagnostics.oracle_activity,
+        asked: args.diagnostics.asked(),
     };
     let bar = super::bar::bar("recordings");
     let done = super::bar::steps(&bar);
-    let scores = evaluate::evaluate(&model, &mut dataset, &evaluation, map.as_ref(), device, &done);
-    let scores = scores.map_err(|error| match error {
+    let evaluated = evaluate::evaluate(&model, &mut dataset, &evaluation, map.as_ref(), device, &done);
+    let evaluated = evaluated.map_err(|error| match error {
         evaluate::Error::Torch { .. } => error.into(),
         error => input(error),
     })?;
     bar.finish_and_clear();
-    let report = ScoreReport::new(args.metric, average, &scores, None);
-    let table = table(&report, |class| json!(classes.get(class)));
-    args.format.print(&report, &table)
+    let scores = table(&evaluated.scores, |class| json!(evaluated.classes.get(class)));
+    if let Some(out) = &args.diagnostics.out {
+        evaluation::write(out, &evaluated, &scores)?;
+    }
+    print(args.format, &evaluated, &scores)
+}
+
+/// The scores, then each table that was asked for. The long ones, which figures and `--out` are for, only as CSV.
+fn print(format: Format, evaluated: &Evaluated, scores: &Table) -> CommandResult {
+    format.print(evaluated, scores)?;
+    let mut out = std::io::stdout().lock();
+    for named in evaluation::tables(evaluated) {
+        let title = &named.title;
+        match format {
+            Format::Json => {}
+            Format::Csv => write!(out, "\n{}", named.table.render(Style::Csv))?,
+            _ if named.is_long => {}
+            Format::Table => write!(out, "\n{title}\n{}", named.table.render(Style::Plain))?,
+            Format::Markdown => write!(out, "\n### {title}\n\n{}", named.table.render(Style::Markdown))?,
+        }
+    }
+    Ok(())
 }
 
 /// On stderr, beside the scores.

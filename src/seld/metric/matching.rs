@@ -8,13 +8,13 @@ use crate::seld::doa::Direction;
 
 /// One reference event and the prediction that belongs to it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Pair {
+pub(crate) struct Pair {
     /// Position in the reference.
-    pub(super) reference: usize,
+    pub(crate) reference: usize,
     /// Position in the prediction.
-    pub(super) prediction: usize,
+    pub(crate) prediction: usize,
     /// Angle between the two in degrees.
-    pub(super) angle_deg: f64,
+    pub(crate) angle_deg: f64,
 }
 
 /// Angles are compared in whole billionths of a degree: sums of whole numbers are exact, so the assignment is
@@ -25,7 +25,7 @@ const MOST_TRIED: usize = 5;
 
 /// Matches events frame by frame; keeps its memory from one to the next.
 #[derive(Debug, Clone)]
-pub(super) struct Matcher {
+pub(crate) struct Matcher {
     coordinates: Coordinates,
     reference: Vec<Point>,
     prediction: Vec<Point>,
@@ -37,7 +37,7 @@ pub(super) struct Matcher {
 }
 
 impl Matcher {
-    pub(super) fn new(coordinates: Coordinates) -> Self {
+    pub(crate) fn new(coordinates: Coordinates) -> Self {
         Self {
             coordinates,
             reference: Vec::new(),
@@ -51,7 +51,7 @@ impl Matcher {
     /// The pairs of least total angle, as many as the shorter side has events, in the order of that side. Among
     /// equals the first predictions go to the first references, where neither side has more than [`MOST_TRIED`]
     /// events.
-    pub(super) fn least_angle(
+    pub(crate) fn least_angle(
         &mut self,
         reference: impl Iterator<Item = Direction>,
         prediction: impl Iterator<Item = Direction>,

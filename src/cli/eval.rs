@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::anyhow;
 use serde_json::json;
 
+use super::diagnostic_flags::DiagnosticFlags;
 use super::error::{CommandResult, input};
 use super::format::Format;
 use super::layout_arg::LayoutArg;
@@ -16,7 +16,7 @@ use crate::report::evaluation;
 use crate::report::table::{Style, Table};
 use crate::seld::metric::Metric;
 use crate::train::device;
-use crate::train::evaluate::{self, Asked, Evaluated, Evaluation, Grouping, Thresholds};
+use crate::train::evaluate::{self, Evaluated, Evaluation, Thresholds};
 
 /// Score an exported model on a dataset
 #[derive(Debug, clap::Args)]
@@ -53,56 +53,6 @@ pub(crate) struct Args {
     flags: MetricFlags,
 }
 
-/// What is behind the scores. All of it comes from one prediction of each recording.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Diagnostics (explained in docs/diagnostics.md)")]
-struct DiagnosticFlags {
-    /// Take activity from the labels: scores the directions alone, and shows how far off they are
-    #[arg(long)]
-    oracle_activity: bool,
-    /// Scores by class, polyphony (events at once), room or motion (static and moving events)
-    #[arg(long, value_enum, value_name = "GROUP", value_delimiter = ',')]
-    by: Vec<By>,
-    /// Whether activities are probabilities: reliability curves, calibration error, Brier score
-    #[arg(long)]
-    reliability: bool,
-    /// Scores at thresholds from 0.05 to 0.95, for all classes and each, and the best ones
-    #[arg(long)]
-    sweep: bool,
-    /// What becomes of every event: hit, wrong place, wrong class, missed; where false alarms come from
-    #[arg(long)]
-    errors: bool,
-    /// Write all tables as CSV and JSON and the figures as SVG into this folder too
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, clap::ValueEnum)]
-enum By {
-    Class,
-    Polyphony,
-    Room,
-    Motion,
-}
-
-impl DiagnosticFlags {
-    fn asked(&self) -> Asked {
-        let grouping = |by: &By| match by {
-            By::Class => Grouping::Class,
-            By::Polyphony => Grouping::Polyphony,
-            By::Room => Grouping::Room,
-            By::Motion => Grouping::Motion,
-        };
-        Asked {
-            angles: self.oracle_activity,
-            by: self.by.iter().map(grouping).collect(),
-            reliability: self.reliability,
-            sweep: self.sweep,
-            errors: self.errors,
-        }
-    }
-}
-
 fn parse_thresholds(text: &str) -> Result<Thresholds, String> {
     if text == "calibrated" {
         return Ok(Thresholds::Calibrated);
@@ -115,9 +65,7 @@ fn parse_thresholds(text: &str) -> Result<Thresholds, String> {
 
 pub(crate) fn run(args: Args) -> CommandResult {
     let (average, options) = args.flags.settings(args.metric)?;
-    if let Some(out) = args.diagnostics.out.as_ref().filter(|out| out.exists() && !out.is_dir()) {
-        return Err(input(anyhow!("--out {}: is a file, give a folder", out.display())));
-    }
+    args.diagnostics.check()?;
     let device = device::parse(&args.device).map_err(input)?;
     let model = SavedModel::load(&args.model).map_err(input)?;
     let mut dataset = args.layout.open(&args.data).map_err(input)?;

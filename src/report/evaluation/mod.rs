@@ -5,6 +5,10 @@ use crate::train::evaluate::{Evaluated, Findings};
 mod figure;
 mod folder;
 mod tables;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use folder::{OutputError, write};
 pub use tables::{Named, tables};

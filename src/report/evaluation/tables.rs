@@ -198,8 +198,7 @@ fn of_errors(found: &ErrorBreakdown) -> Vec<Named> {
     let mut references = Table::new(count_columns("references", &kinds));
     let mut predictions = Table::new(count_columns("predictions", &falsely));
     for ClassErrors { class, references: r, predictions: p } in classes() {
-        references
-            .push(count_row(class, r.total(), &[r.hit, r.wrong_place, r.wrong_class, r.missed]));
+        references.push(count_row(class, r.total(), &[r.hit, r.wrong_place, r.wrong_class, r.missed]));
         let counts = [p.hit, p.wrong_place, p.wrong_class, p.duplicate, p.nothing];
         predictions.push(count_row(class, p.total(), &counts));
     }
@@ -214,7 +213,11 @@ fn of_errors(found: &ErrorBreakdown) -> Vec<Named> {
     }
     vec![
         named("errors_references", "What becomes of the events of the labels, frame by frame", references),
-        named("errors_predictions", "What becomes of the events that are predicted, frame by frame", predictions),
+        named(
+            "errors_predictions",
+            "What becomes of the events that are predicted, frame by frame",
+            predictions,
+        ),
         named("confusions", "Which class is taken for which, most frequent first", confusions),
     ]
 }
@@ -233,6 +236,3 @@ fn count_row(class: &str, total: u64, counts: &[u64]) -> Vec<Value> {
     row.extend(counts.iter().map(|&count| json!(count as f64 / total as f64)));
     row
 }
-
-#[cfg(test)]
-mod tests;

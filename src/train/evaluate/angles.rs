@@ -150,7 +150,8 @@ mod tests {
     #[test]
     fn counted_by_hand() {
         // Angles of class 0: 0, 10, 30; of class 1: 40, and one event without a track.
-        let labels = [event(0, 0, 0.0), event(1, 0, 0.0), event(2, 0, 0.0), event(3, 1, 0.0), event(3, 1, 90.0)];
+        let labels =
+            [event(0, 0, 0.0), event(1, 0, 0.0), event(2, 0, 0.0), event(3, 1, 0.0), event(3, 1, 90.0)];
         let found = [event(0, 0, 0.0), event(1, 0, -10.0), event(2, 0, 30.0), event(3, 1, 40.0)];
         let truth = Truth::new(&labels, 10, None);
         let mut tally = AngleTally::new(3, Options::official(Metric::Dcase2023));
@@ -165,7 +166,8 @@ mod tests {
         assert!(angles.classes[2].spread.le.is_nan() && angles.classes[2].spread.within.is_nan());
         assert_eq!(rounded(&angles.all), (5, 4, [20.0, 20.0, 37.0, 50.0]));
         assert_eq!(rounded(&angles.mean_of_classes), (5, 4, [27.0, 25.0, 33.0, 33.0]));
-        let bars: Vec<(usize, u64)> = angles.histogram.iter().copied().enumerate().filter(|b| b.1 > 0).collect();
+        let bars: Vec<(usize, u64)> =
+            angles.histogram.iter().copied().enumerate().filter(|b| b.1 > 0).collect();
         assert_eq!(bars.iter().map(|bar| bar.1).sum::<u64>(), 4);
         assert_eq!(bars[0], (0, 1));
     }

@@ -1,6 +1,7 @@
 //! Scores of classes, of frames with so many events at once, of rooms.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 
 use serde::Serialize;
 
@@ -34,6 +35,23 @@ impl Grouping {
             Self::Room => "room",
             Self::Motion => "motion",
         }
+    }
+}
+
+/// The text names no grouping.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no group {name:?}; there are {}", Grouping::ALL.map(Grouping::name).join(", "))]
+pub struct UnknownGrouping {
+    /// What was asked for.
+    pub name: String,
+}
+
+impl FromStr for Grouping {
+    type Err = UnknownGrouping;
+
+    fn from_str(name: &str) -> Result<Self, UnknownGrouping> {
+        let known = Self::ALL.into_iter().find(|grouping| grouping.name() == name);
+        known.ok_or_else(|| UnknownGrouping { name: name.to_owned() })
     }
 }
 
@@ -236,7 +254,8 @@ impl GroupTallies {
         let named = |tallies: &Vec<GroupTally>, names: Vec<String>| {
             tallies.iter().zip(names).map(|(tally, name)| tally.scores(name)).collect()
         };
-        let numbers = || (0..=MANY).map(|n| if n == MANY { format!("{n}+") } else { n.to_string() }).collect();
+        let numbers =
+            || (0..=MANY).map(|n| if n == MANY { format!("{n}+") } else { n.to_string() }).collect();
         let rooms = |tallies: &BTreeMap<String, GroupTally>| {
             let mut rooms: Vec<_> = tallies.iter().collect();
             rooms.sort_by_key(|(name, _)| natural(name));

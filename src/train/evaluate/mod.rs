@@ -26,7 +26,7 @@ mod truth;
 pub use angles::{Angles, ClassAngles, HISTOGRAM_DEG, Spread};
 pub use diagnostics::{Asked, Diagnostics, Findings};
 pub use errors::{ClassErrors, Confusion, ErrorBreakdown, PredictionCounts, ReferenceCounts};
-pub use groups::{GroupScores, Grouping, Groups};
+pub use groups::{GroupScores, Grouping, Groups, UnknownGrouping};
 pub use heard::Heard;
 pub use motion::MotionScores;
 pub use reliability::{BINS, Bin, Calibration, ClassCalibration, Reliability};

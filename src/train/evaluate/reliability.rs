@@ -188,7 +188,8 @@ mod tests {
         // 0.0625 + 0.5625 + 0.0625 + 1 in four cases.
         assert_eq!(class.brier, 0.421875);
         assert_eq!(class.skill, 1.0 - 0.421875 / 0.25);
-        let bin = |index: usize| (class.bins[index].cases, class.bins[index].predicted, class.bins[index].observed);
+        let bin =
+            |index: usize| (class.bins[index].cases, class.bins[index].predicted, class.bins[index].observed);
         assert_eq!((bin(2), bin(7), bin(9)), ((2, 0.25, 0.5), (1, 0.75, 1.0), (1, 1.0, 0.0)));
         assert!(bin(0).1.is_nan());
         let silent = &found.classes[1].calibration;

@@ -178,7 +178,8 @@ mod tests {
     fn sweep(average: Average) -> Sweep {
         // Class 0 is there in the first second at 0.32 and is heard falsely at 0.12 in the next. Class 1 is sure.
         // Class 2 is never there and never heard.
-        let labels: Vec<_> = (0..10).map(|f| event(f, 0, 0.0)).chain((20..31).map(|f| event(f, 1, 0.0))).collect();
+        let labels: Vec<_> =
+            (0..10).map(|f| event(f, 0, 0.0)).chain((20..31).map(|f| event(f, 1, 0.0))).collect();
         let heard_at = |threshold: f64| -> Vec<FrameEvent> {
             let rows = [(0.32, 0..10, 0), (0.12, 10..20, 0), (0.99, 20..30, 1)];
             let over = rows.into_iter().filter(|row| row.0 > threshold);
@@ -195,7 +196,9 @@ mod tests {
     #[test]
     fn the_best_threshold_finds_what_is_there_and_nothing_else() {
         let found = sweep(Average::Macro);
-        let at = |curve: &Curve, n: usize| (curve.points[n].threshold, curve.points[n].precision, curve.points[n].recall);
+        let at = |curve: &Curve, n: usize| {
+            (curve.points[n].threshold, curve.points[n].precision, curve.points[n].recall)
+        };
         let [a, b, c] = &found.classes[..] else { panic!("three classes") };
         assert_eq!((at(a, 0), at(a, 2)), ((0.05, 0.5, 1.0), (0.15, 1.0, 1.0)));
         assert_eq!((a.points[6].recall, a.points[6].values.f), (0.0, 0.0));

@@ -136,13 +136,11 @@ mod tests {
         let place = |name: &str| {
             let wav = folder.path().join("hall/mix.wav");
             crate::audio::write_wav(&wav, 24_000, &[[0.0; 4]; 4]).unwrap();
-            let recording = Recording::of_file(&wav);
+            let mut recording = Recording::of_file(&wav);
             let parts = name.split_once('_');
-            Recording {
-                room: parts.map(|(_, room)| room.to_owned()),
-                fold: parts.and_then(|(fold, _)| fold.parse().ok()),
-                ..recording
-            }
+            recording.room = parts.map(|(_, room)| room.to_owned());
+            recording.fold = parts.and_then(|(fold, _)| fold.parse().ok());
+            recording
         };
         assert_eq!(room(&place("3_room4")), "fold3_room4");
         assert_eq!(room(&place("1_ir2")), "ir2");

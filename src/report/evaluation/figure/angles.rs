@@ -46,10 +46,16 @@ fn histogram<DB: DrawingBackend>(area: &Area<DB>, pen: Pen, angles: &Angles) -> 
 }
 
 fn classes<DB: DrawingBackend>(area: &Area<DB>, pen: Pen, angles: &Angles) -> Drawn<DB> {
-    title(area, pen, "By class", "degrees: bar from the median to nine of ten, dot at the mean; behind: % within")?;
+    title(
+        area,
+        pen,
+        "By class",
+        "degrees: bar from the median to nine of ten, dot at the mean; behind: % within",
+    )?;
     let furthest = angles.classes.iter().map(|class| class.spread.p90).filter(|p90| p90.is_finite());
     let most = (1.05 * furthest.fold(30.0, f64::max)).min(180.0);
-    let widest = angles.classes.iter().map(|class| shortened(&class.class).chars().count()).max().unwrap_or(0);
+    let widest =
+        angles.classes.iter().map(|class| shortened(&class.class).chars().count()).max().unwrap_or(0);
     let rows = angles.classes.len().max(1);
     let mut chart = ChartBuilder::on(area)
         .margin_top(pen.px(HEAD))
@@ -84,7 +90,11 @@ fn classes<DB: DrawingBackend>(area: &Area<DB>, pen: Pen, angles: &Angles) -> Dr
         let corners = [(spread.median, middle - 0.22), (spread.p90.min(most), middle + 0.22)];
         let plane = chart.plotting_area();
         plane.draw(&Rectangle::new(corners, BLUE.mix(0.45).filled()))?;
-        plot::line(&chart, [(spread.median, middle - 0.3), (spread.median, middle + 0.3)], plot::stroke(INK, pen, 2.0))?;
+        plot::line(
+            &chart,
+            [(spread.median, middle - 0.3), (spread.median, middle + 0.3)],
+            plot::stroke(INK, pen, 2.0),
+        )?;
         plane.draw(&Circle::new((spread.le.min(most), middle), pen.px(4.0), RED.filled()))?;
     }
     Ok(())

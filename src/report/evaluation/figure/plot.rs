@@ -47,7 +47,9 @@ pub(super) fn line<DB: DrawingBackend>(
     let points: Vec<(f64, f64)> = points.into_iter().map(|(x, y)| (x, y.clamp(f64::MIN, top))).collect();
     for piece in points.split(|point| !point.1.is_finite()).filter(|piece| !piece.is_empty()) {
         match piece {
-            &[alone] => chart.plotting_area().draw(&Circle::new(alone, style.stroke_width + 1, style.filled()))?,
+            &[alone] => {
+                chart.plotting_area().draw(&Circle::new(alone, style.stroke_width + 1, style.filled()))?
+            }
             _ => chart.plotting_area().draw(&PathElement::new(piece.to_vec(), style))?,
         }
     }

@@ -36,7 +36,10 @@ pub(super) fn draw<DB: DrawingBackend>(area: &Area<DB>, pen: Pen, found: &Reliab
         &found.classes,
         |class| {
             let calibration = &class.calibration;
-            (&class.class, format!("ECE {:.4}, active {:.1} %", calibration.ece, 100.0 * calibration.observed))
+            (
+                &class.class,
+                format!("ECE {:.4}, active {:.1} %", calibration.ece, 100.0 * calibration.observed),
+            )
         },
         |chart, class| curve(chart, pen, &class.calibration.bins),
     )

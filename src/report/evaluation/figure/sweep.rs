@@ -66,7 +66,9 @@ fn panel<DB: DrawingBackend>(
     best: Option<Best>,
 ) -> Drawn<DB> {
     let note = match best {
-        Some(best) => format!("all classes over the threshold; best {:.3} at {:.2}", best.score, best.threshold),
+        Some(best) => {
+            format!("all classes over the threshold; best {:.3} at {:.2}", best.score, best.threshold)
+        }
         None => "all classes over the threshold".to_owned(),
     };
     title(area, pen, name, &note)?;
@@ -91,7 +93,12 @@ fn lines<DB: DrawingBackend>(
     Ok(())
 }
 
-fn marks<DB: DrawingBackend>(chart: &Chart<DB>, pen: Pen, in_use: Option<f64>, best: Option<Best>) -> Drawn<DB> {
+fn marks<DB: DrawingBackend>(
+    chart: &Chart<DB>,
+    pen: Pen,
+    in_use: Option<f64>,
+    best: Option<Best>,
+) -> Drawn<DB> {
     if let Some(best) = best {
         plot::mark(chart, best.threshold, plot::stroke(BLUE, pen, 1.0))?;
     }

@@ -100,18 +100,20 @@ pub(crate) fn run(args: Args) -> CommandResult {
     print(args.format, &evaluated, &scores)
 }
 
-/// The scores, then each table that was asked for. The long ones, which figures and `--out` are for, only as CSV.
+/// The scores, then each table that was asked for: all of it as CSV, what is short for people.
 fn print(format: Format, evaluated: &Evaluated, scores: &Table) -> CommandResult {
     format.print(evaluated, scores)?;
     let mut out = std::io::stdout().lock();
     for named in evaluation::tables(evaluated) {
-        let title = &named.title;
-        match format {
-            Format::Json => {}
-            Format::Csv => write!(out, "\n{}", named.table.render(Style::Csv))?,
-            _ if named.is_long => {}
-            Format::Table => write!(out, "\n{title}\n{}", named.table.render(Style::Plain))?,
-            Format::Markdown => write!(out, "\n### {title}\n\n{}", named.table.render(Style::Markdown))?,
+        match (format, named.for_people()) {
+            (Format::Csv, _) => write!(out, "\n{}", named.table.render(Style::Csv))?,
+            (Format::Table, Some((title, table))) => {
+                write!(out, "\n{title}\n{}", table.render(Style::Plain))?
+            }
+            (Format::Markdown, Some((title, table))) => {
+                write!(out, "\n### {title}\n\n{}", table.render(Style::Markdown))?;
+            }
+            _ => {}
         }
     }
     Ok(())

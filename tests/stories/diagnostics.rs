@@ -52,7 +52,8 @@ fn all_questions_at_once() {
     assert_eq!(polyphony[0]["references"], 0);
     assert_eq!(sum(polyphony, "frames"), sum(&all["by"]["room"], "frames"));
     assert_eq!(sum(polyphony, "predictions"), sum(&all["by"]["room"], "predictions"));
-    assert_eq!(all["by"]["room"][3]["group"], "fold4_room4");
+    let rooms: Vec<&Value> = all["by"]["room"].as_array().unwrap().iter().map(|row| &row["group"]).collect();
+    assert!(rooms.len() > 1 && *rooms[rooms.len() - 1] == "fold4_room4", "{rooms:?}");
     // Nothing moves there.
     assert_eq!(
         all["by"]["motion"][1],

@@ -28,7 +28,7 @@ pub enum OutputError {
 /// A file cannot be written.
 pub fn write(folder: &Path, evaluated: &Evaluated, scores: &Table) -> Result<(), OutputError> {
     fs::write_json(&folder.join("evaluation.json"), evaluated)?;
-    let scores = Named { name: "scores", title: String::new(), table: scores.clone(), is_long: false };
+    let scores = Named { name: "scores", title: String::new(), table: scores.clone(), shown: usize::MAX };
     for Named { name, table, .. } in std::iter::once(scores).chain(tables(evaluated)) {
         fs::write_bytes(&folder.join(format!("{name}.csv")), table.render(Style::Csv).as_bytes())?;
         fs::write_json(&folder.join(format!("{name}.json")), &table.to_objects())?;

@@ -17,8 +17,25 @@ pub struct Named {
     pub title: String,
     /// The table.
     pub table: Table,
-    /// Whether it has too many rows for people: a figure shows it.
-    pub is_long: bool,
+    /// Rows for people, from the first on: figures and files have the others.
+    pub shown: usize,
+}
+
+/// Confusions for people.
+const CONFUSIONS_SHOWN: usize = 12;
+
+impl Named {
+    /// What people are shown of it, where they are shown anything.
+    pub fn for_people(&self) -> Option<(String, Table)> {
+        let (shown, all) = (self.shown, self.table.rows.len());
+        let title = match shown < all {
+            true => format!("{} ({shown} of {all})", self.title),
+            false => self.title.clone(),
+        };
+        let columns = self.table.columns.clone();
+        let rows = self.table.rows.iter().take(shown).cloned().collect();
+        (shown > 0).then_some((title, Table { columns, rows }))
+    }
 }
 
 /// Everything that was asked beside the scores, in the order of [`Findings`].
@@ -34,11 +51,12 @@ pub fn tables(evaluated: &Evaluated) -> Vec<Named> {
 }
 
 fn named(name: &'static str, title: impl Into<String>, table: Table) -> Named {
-    Named { name, title: title.into(), table, is_long: false }
+    Named { name, title: title.into(), table, shown: usize::MAX }
 }
 
+/// With too many rows for people: a figure shows it.
 fn long(name: &'static str, title: impl Into<String>, table: Table) -> Named {
-    Named { is_long: true, ..named(name, title, table) }
+    Named { shown: 0, ..named(name, title, table) }
 }
 
 fn of_angles(angles: &Angles) -> Vec<Named> {
@@ -218,7 +236,10 @@ fn of_errors(found: &ErrorBreakdown) -> Vec<Named> {
             "What becomes of the events that are predicted, frame by frame",
             predictions,
         ),
-        named("confusions", "Which class is taken for which, most frequent first", confusions),
+        Named {
+            shown: CONFUSIONS_SHOWN,
+            ..named("confusions", "Which class is taken for which, most frequent first", confusions)
+        },
     ]
 }
 

@@ -6,13 +6,26 @@ use crate::report::table::{Style, Table};
 #[test]
 fn tables_for_people() {
     let mut text = String::new();
-    for Named { name, title, table, is_long } in tables(&evaluated()) {
-        let rendered = table.render(Style::Plain);
-        // Of the long ones the beginning.
-        let shown: Vec<&str> = rendered.lines().take(if is_long { 4 } else { usize::MAX }).collect();
-        text.push_str(&format!("{name}: {title}\n{}\n\n", shown.join("\n")));
+    for named in tables(&evaluated()) {
+        // Of those that people are not shown the beginning.
+        let (title, table) = named.for_people().unwrap_or_else(|| {
+            let rows = named.table.rows.iter().take(3).cloned().collect();
+            (format!("{} (not shown)", named.title), Table { rows, ..named.table.clone() })
+        });
+        text.push_str(&format!("{}: {title}\n{}\n", named.name, table.render(Style::Plain)));
     }
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn long_tables_are_cut_for_people_alone() {
+    let mut named = tables(&evaluated()).into_iter().find(|named| named.name == "sweep").unwrap();
+    assert_eq!(named.for_people().unwrap().1.rows.len(), 19);
+    named.shown = 5;
+    let (title, table) = named.for_people().unwrap();
+    assert!(title.ends_with("(5 of 19)") && table.rows[..] == named.table.rows[..5], "{title}");
+    named.shown = 0;
+    assert_eq!(named.for_people(), None);
 }
 
 #[test]

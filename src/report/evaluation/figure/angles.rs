@@ -4,8 +4,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
 use super::{AMBER, BLUE, HEAD, RED, WIDTH, plot};
-use crate::report::chart::{place, shortened, title};
-use crate::report::picture::{Area, Drawn, INK, PALE, Pen};
+use crate::report::chart::{number, place, shortened, title};
+use crate::report::picture::{Area, Drawn, FAINT, INK, PALE, Pen};
 use crate::train::evaluate::{Angles, HISTOGRAM_DEG};
 
 const ROW: f64 = 26.0;
@@ -70,9 +70,10 @@ fn classes<DB: DrawingBackend>(area: &Area<DB>, pen: Pen, angles: &Angles) -> Dr
         .disable_y_axis()
         .x_labels(6)
         .light_line_style(TRANSPARENT)
-        .bold_line_style(crate::report::picture::FAINT)
-        .axis_style(crate::report::picture::FAINT)
+        .bold_line_style(FAINT)
+        .axis_style(FAINT)
         .x_label_style(pen.text(12.0, INK))
+        .x_label_formatter(&|x| number(*x))
         .draw()?;
     plot::mark(&chart, angles.within_deg.min(most), plot::stroke(AMBER, pen, 1.5))?;
     for (index, class) in angles.classes.iter().enumerate() {

@@ -4,7 +4,7 @@ use plotters::prelude::*;
 
 use super::{BLUE, GREY, HEAD, RED, WIDTH, grid, plot};
 use crate::report::chart::{Chart, title};
-use crate::report::picture::{Area, Drawn, Pen};
+use crate::report::picture::{Area, Drawn, PALE, Pen};
 use crate::train::evaluate::{Bin, Reliability};
 
 const LEFT: f64 = 420.0;
@@ -60,7 +60,7 @@ fn curve<DB: DrawingBackend>(chart: &Chart<DB>, pen: Pen, bins: &[Bin]) -> Drawn
 
 /// On a logarithmic scale: most cases are silence.
 fn histogram<DB: DrawingBackend>(area: &Area<DB>, pen: Pen, bins: &[Bin]) -> Drawn<DB> {
-    let text = pen.text(12.5, crate::report::picture::PALE);
+    let text = pen.text(12.5, PALE);
     area.draw_text("cases by activity, as powers of ten", &text, (pen.px(14.0), pen.px(6.0)))?;
     let power = |cases: u64| ((cases + 1) as f64).log10();
     let highest = bins.iter().map(|bin| power(bin.cases)).fold(1.0, f64::max);

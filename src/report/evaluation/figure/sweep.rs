@@ -67,7 +67,8 @@ fn panel<DB: DrawingBackend>(
 ) -> Drawn<DB> {
     let note = match best {
         Some(best) => {
-            format!("all classes over the threshold; best {:.3} at {:.2}", best.score, best.threshold)
+            let (score, threshold) = (best.score, best.threshold);
+            format!("all classes over the threshold; best {} {score:.3} at {threshold:.2}", what[0].0)
         }
         None => "all classes over the threshold".to_owned(),
     };

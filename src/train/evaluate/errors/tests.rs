@@ -16,11 +16,14 @@ fn breakdown(labels: &[FrameEvent], found: &[FrameEvent]) -> ErrorBreakdown {
     tally.finish(&["a", "b", "c", "d"].map(String::from))
 }
 
+/// References and predictions, and what becomes of each.
+type Case<'a> = (&'a [FrameEvent], &'a [FrameEvent], Vec<Reference>, Vec<Prediction>);
+
 #[test]
 fn every_kind_of_mistake() {
     use Prediction as P;
     use Reference as R;
-    let cases: [(&[FrameEvent], &[FrameEvent], Vec<R>, Vec<P>); 9] = [
+    let cases: [Case; 9] = [
         (&[event(0, 0, 0.0)], &[event(0, 0, 19.9)], vec![R::Hit], vec![P::Hit]),
         (&[event(0, 0, 0.0)], &[event(0, 0, 21.0)], vec![R::WrongPlace], vec![P::WrongPlace]),
         (&[event(0, 0, 0.0)], &[event(0, 1, 19.0)], vec![R::WrongClass(1)], vec![P::WrongClass]),

@@ -29,7 +29,8 @@ fn sum(rows: &Value, key: &str) -> u64 {
 #[test]
 fn all_questions_at_once() {
     let place = Place::new();
-    let plain = document(&place, "--thresholds 0.05");
+    // Through a map that changes nothing.
+    let plain = document(&place, "--thresholds 0.05 --class-map same-names --reliability --errors");
     let all = document(&place, &format!("--thresholds 0.05 {ALL}"));
 
     // Scores with known activity, and angles of every event of a label that has a track.
@@ -67,6 +68,7 @@ fn all_questions_at_once() {
         assert_eq!(point[key], plain[key], "{key}");
     }
     assert_eq!(all["sweep"]["all"]["in_use"], 0.05);
+    assert_eq!((&all["reliability"], &all["errors"]), (&plain["reliability"], &plain["errors"]));
     let bins = &all["reliability"]["all"]["bins"];
     assert_eq!(all["reliability"]["all"]["cases"], sum(bins, "cases"));
     let references = &all["errors"]["all"]["references"];

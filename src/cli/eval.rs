@@ -1,19 +1,22 @@
-//! `eval`: scores of an exported model on a dataset.
+//! `eval`: scores of an exported model on a dataset, and what is behind them.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::diagnostic_flags::DiagnosticFlags;
 use super::error::{CommandResult, input};
 use super::format::Format;
 use super::layout_arg::LayoutArg;
 use super::metric::{MetricFlags, table};
 use crate::dataset::{ClassMap, Selection};
 use crate::model::saved::SavedModel;
+use crate::report::evaluation;
+use crate::report::table::{Style, Table};
 use crate::seld::metric::Metric;
-use crate::seld::metric::report::ScoreReport;
 use crate::train::device;
-use crate::train::evaluate::{self, Evaluation, Thresholds};
+use crate::train::evaluate::{self, Evaluated, Evaluation, Thresholds};
 
 /// Score an exported model on a dataset
 #[derive(Debug, clap::Args)]
@@ -35,18 +38,17 @@ pub(crate) struct Args {
     /// Metric: dcase2019 to dcase2023; dcase2024 scores distances, which models do not predict
     #[arg(long, value_name = "NAME", default_value = "dcase2023")]
     metric: Metric,
-    /// Take activity from the labels: scores the directions alone
-    #[arg(long)]
-    oracle_activity: bool,
     /// "calibrated", or one number in 0..1 for all classes
     #[arg(long, value_parser = parse_thresholds, default_value = "calibrated")]
     thresholds: Thresholds,
     /// Device to compute on: cpu, or cuda:0
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
-    /// How to print
+    /// How to print; csv has one table after another, with an empty line between
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    #[command(flatten)]
+    diagnostics: DiagnosticFlags,
     #[command(flatten)]
     flags: MetricFlags,
 }
@@ -63,6 +65,7 @@ fn parse_thresholds(text: &str) -> Result<Thresholds, String> {
 
 pub(crate) fn run(args: Args) -> CommandResult {
     let (average, options) = args.flags.settings(args.metric)?;
+    args.diagnostics.check()?;
     let device = device::parse(&args.device).map_err(input)?;
     let model = SavedModel::load(&args.model).map_err(input)?;
     let mut dataset = args.layout.open(&args.data).map_err(input)?;
@@ -70,7 +73,6 @@ pub(crate) fn run(args: Args) -> CommandResult {
         Some(name) => Some(ClassMap::load(name, &model.classes, &dataset.classes).map_err(input)?),
         None => None,
     };
-    let classes = map.as_ref().map_or(&model.classes, |map| &map.classes);
     if let Some(map) = &map {
         say_what_is_left_out(map);
     }
@@ -80,19 +82,41 @@ pub(crate) fn run(args: Args) -> CommandResult {
         options,
         average,
         thresholds: args.thresholds,
-        oracle_activity: args.oracle_activity,
+        oracle_activity: args.diagnostics.oracle_activity,
+        asked: args.diagnostics.asked(),
     };
     let bar = super::bar::bar("recordings");
     let done = super::bar::steps(&bar);
-    let scores = evaluate::evaluate(&model, &mut dataset, &evaluation, map.as_ref(), device, &done);
-    let scores = scores.map_err(|error| match error {
+    let evaluated = evaluate::evaluate(&model, &mut dataset, &evaluation, map.as_ref(), device, &done);
+    let evaluated = evaluated.map_err(|error| match error {
         evaluate::Error::Torch { .. } => error.into(),
         error => input(error),
     })?;
     bar.finish_and_clear();
-    let report = ScoreReport::new(args.metric, average, &scores, None);
-    let table = table(&report, |class| json!(classes.get(class)));
-    args.format.print(&report, &table)
+    let scores = table(&evaluated.scores, |class| json!(evaluated.classes.get(class)));
+    if let Some(out) = &args.diagnostics.out {
+        evaluation::write(out, &evaluated, &scores)?;
+    }
+    print(args.format, &evaluated, &scores)
+}
+
+/// The scores, then each table that was asked for: all of it as CSV, what is short for people.
+fn print(format: Format, evaluated: &Evaluated, scores: &Table) -> CommandResult {
+    format.print(evaluated, scores)?;
+    let mut out = std::io::stdout().lock();
+    for named in evaluation::tables(evaluated) {
+        match (format, named.for_people()) {
+            (Format::Csv, _) => write!(out, "\n{}", named.table.render(Style::Csv))?,
+            (Format::Table, Some((title, table))) => {
+                write!(out, "\n{title}\n{}", table.render(Style::Plain))?
+            }
+            (Format::Markdown, Some((title, table))) => {
+                write!(out, "\n### {title}\n\n{}", table.render(Style::Markdown))?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// On stderr, beside the scores.

@@ -16,6 +16,7 @@ mod data;
 mod data_check;
 mod data_stats;
 mod data_synth;
+mod diagnostic_flags;
 mod doctor;
 mod error;
 mod eval;

@@ -208,6 +208,16 @@ impl ClassMap {
         })
     }
 
+    /// What a class of the model counts as.
+    pub fn of_model(&self, class: usize) -> Option<u32> {
+        self.from_model.get(class).copied().flatten()
+    }
+
+    /// What a class of the data counts as.
+    pub fn of_data(&self, class: usize) -> Option<u32> {
+        self.from_data.get(class).copied().flatten()
+    }
+
     /// What a model found, in the classes that count.
     pub fn predictions(&self, events: &[FrameEvent]) -> Vec<FrameEvent> {
         mapped(&self.from_model, events)

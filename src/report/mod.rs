@@ -1,6 +1,8 @@
 //! Rows to tables and pictures. Nothing here reads a store or a dataset.
 
+mod chart;
 pub mod dataset;
 pub mod descriptors;
+pub mod evaluation;
 pub mod picture;
 pub mod table;

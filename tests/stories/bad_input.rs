@@ -58,7 +58,7 @@ impl Place {
     }
 
     /// Runs the program, which has to fail with this exit code and words of its own.
-    fn refuses(&self, arguments: &str, code: i32, words: &[&str]) {
+    pub fn refuses(&self, arguments: &str, code: i32, words: &[&str]) {
         assert_refused(arguments, &self.run(arguments), code, words);
     }
 

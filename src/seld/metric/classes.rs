@@ -1,6 +1,7 @@
 //! What the metrics from 2021 on count by class.
 
 use super::Average;
+use super::detections::Detections;
 use super::errors::{EPS, Errors};
 use super::scores::{Scores, Values};
 
@@ -117,6 +118,18 @@ impl Classes {
                 Scores { overall: mean(&classwise, error_rate), classwise }
             }
         }
+    }
+
+    /// Hits with all that they are compared with, as the F-score counts them.
+    pub(super) fn detections(&self) -> Detections {
+        self.counts.iter().fold(Detections::default(), |sum, counts| {
+            let matched = counts.true_positives + counts.spatial_errors;
+            sum + Detections {
+                hits: counts.true_positives,
+                references: matched + counts.false_negatives,
+                predictions: matched + counts.false_positives,
+            }
+        })
     }
 
     /// By the names that the official code gives them, one value a class.

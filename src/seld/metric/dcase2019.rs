@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use super::blocks::by_frame;
+use super::detections::Detections;
 use super::errors::{Errors, f_score};
 use super::matching::Matcher;
 use super::options::{Options, Variant};
@@ -128,6 +129,11 @@ impl Tally {
             Variant::Grid => self.detection.clone(),
             Variant::Regression => detection(&self.joined, self.options.frames_per_second),
         }
+    }
+
+    pub(super) fn detections(&self) -> Detections {
+        let DetectionCounts { hits, references, predictions, .. } = self.detection();
+        Detections { hits, references, predictions }
     }
 
     pub(super) fn scores(&self) -> Scores {

@@ -6,6 +6,7 @@
 
 use super::Options;
 use super::blocks::{Cell, for_each_block};
+use super::detections::Detections;
 use super::errors::{EPS, Errors, f_score};
 use super::matching::Matcher;
 use super::scores::{Scores, Values};
@@ -102,6 +103,11 @@ impl Tally {
 
     fn references(&self) -> u64 {
         self.true_positives + self.false_negatives
+    }
+
+    pub(super) fn detections(&self) -> Detections {
+        let (hits, references) = (self.true_positives, self.references());
+        Detections { hits, references, predictions: self.predictions }
     }
 
     pub(super) fn scores(&self) -> Scores {

@@ -10,7 +10,7 @@
 use super::blocks::{Cell, for_each_block};
 use super::classes::{Classes, Counts};
 use super::errors::EPS;
-use super::matching::{Matcher, Pair};
+use super::matching::{Matched, Matcher};
 use super::scores::{Scores, Values, mean, mean_of_defined};
 use super::{Average, Options};
 use crate::seld::event::FrameEvent;
@@ -69,7 +69,7 @@ fn count(cell: Cell, matcher: &mut Matcher, options: &Options) -> Counts {
     let mut counts = Counts { references: reference.len() as u64, ..Counts::default() };
     let directions = [reference, prediction].map(|rows| rows.iter().map(|event| event.direction));
     let [there, predicted] = directions;
-    for &Pair { reference: r, prediction: p, angle_deg } in matcher.least_angle(there, predicted) {
+    for &Matched { reference: r, prediction: p, angle_deg } in matcher.least_angle(there, predicted) {
         let [true_m, predicted_m] = [reference[r], prediction[p]].map(|e| e.distance_m.unwrap_or(f64::NAN));
         let error_m = (true_m - predicted_m).abs();
         let relative = error_m / (true_m + EPS);

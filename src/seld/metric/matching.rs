@@ -8,13 +8,13 @@ use crate::seld::doa::Direction;
 
 /// One reference event and the prediction that belongs to it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Pair {
+pub(crate) struct Matched {
     /// Position in the reference.
-    pub(super) reference: usize,
+    pub(crate) reference: usize,
     /// Position in the prediction.
-    pub(super) prediction: usize,
+    pub(crate) prediction: usize,
     /// Angle between the two in degrees.
-    pub(super) angle_deg: f64,
+    pub(crate) angle_deg: f64,
 }
 
 /// Angles are compared in whole billionths of a degree: sums of whole numbers are exact, so the assignment is
@@ -25,7 +25,7 @@ const MOST_TRIED: usize = 5;
 
 /// Matches events frame by frame; keeps its memory from one to the next.
 #[derive(Debug, Clone)]
-pub(super) struct Matcher {
+pub(crate) struct Matcher {
     coordinates: Coordinates,
     reference: Vec<Point>,
     prediction: Vec<Point>,
@@ -33,11 +33,11 @@ pub(super) struct Matcher {
     angles_deg: Vec<f64>,
     /// The same in whole steps.
     costs: Vec<i64>,
-    pairs: Vec<Pair>,
+    pairs: Vec<Matched>,
 }
 
 impl Matcher {
-    pub(super) fn new(coordinates: Coordinates) -> Self {
+    pub(crate) fn new(coordinates: Coordinates) -> Self {
         Self {
             coordinates,
             reference: Vec::new(),
@@ -51,11 +51,11 @@ impl Matcher {
     /// The pairs of least total angle, as many as the shorter side has events, in the order of that side. Among
     /// equals the first predictions go to the first references, where neither side has more than [`MOST_TRIED`]
     /// events.
-    pub(super) fn least_angle(
+    pub(crate) fn least_angle(
         &mut self,
         reference: impl Iterator<Item = Direction>,
         prediction: impl Iterator<Item = Direction>,
-    ) -> &[Pair] {
+    ) -> &[Matched] {
         self.reference.clear();
         self.reference.extend(reference.map(|direction| self.coordinates.point(direction)));
         self.prediction.clear();
@@ -65,7 +65,7 @@ impl Matcher {
             (0, _) | (_, 0) => {}
             (1, 1) => {
                 let angle_deg = self.angle_deg(0, 0);
-                self.pairs.push(Pair { reference: 0, prediction: 0, angle_deg });
+                self.pairs.push(Matched { reference: 0, prediction: 0, angle_deg });
             }
             (rows, columns) if rows <= columns => self.assign(rows, columns, |row, column| (row, column)),
             (columns, rows) => self.assign(rows, columns, |row, column| (column, row)),
@@ -92,7 +92,7 @@ impl Matcher {
         let angles_deg = &self.angles_deg;
         let pair = |(row, column): (usize, usize)| {
             let (reference, prediction) = indices(row, column);
-            Pair { reference, prediction, angle_deg: angles_deg[row * columns + column] }
+            Matched { reference, prediction, angle_deg: angles_deg[row * columns + column] }
         };
         if columns <= MOST_TRIED {
             let mut search = Search { costs: &self.costs, rows, columns, ..Search::default() };
@@ -165,7 +165,7 @@ mod tests {
             for pair in pairs {
                 prop_assert!((pair.angle_deg - a[pair.reference].angle_to(b[pair.prediction])).abs() < 1e-5);
             }
-            for side in [|pair: &Pair| pair.reference, |pair: &Pair| pair.prediction] {
+            for side in [|pair: &Matched| pair.reference, |pair: &Matched| pair.prediction] {
                 let distinct: std::collections::BTreeSet<_> = pairs.iter().map(side).collect();
                 prop_assert_eq!(distinct.len(), pairs.len());
             }

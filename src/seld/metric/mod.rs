@@ -24,6 +24,7 @@ mod dcase2019;
 mod dcase2020;
 mod dcase2022;
 mod dcase2024;
+mod detections;
 mod errors;
 pub mod jackknife;
 mod matching;
@@ -38,6 +39,8 @@ mod tests;
 mod validation;
 
 pub use coordinates::Coordinates;
+pub use detections::Detections;
+pub(crate) use matching::{Matched, Matcher};
 pub use options::{Average, Metric, Options, Variant};
 pub use scores::{Scores, Values};
 pub use shares::{ClassShare, Pair, Shares};
@@ -134,6 +137,16 @@ impl Tally {
             Kind::Dcase2020(tally) => tally.scores(),
             Kind::Dcase2022(tally) => tally.scores(average),
             Kind::Dcase2024(tally) => tally.scores(average),
+        }
+    }
+
+    /// What the F-score is made of, summed over classes.
+    pub fn detections(&self) -> Detections {
+        match &self.kind {
+            Kind::Dcase2019(tally) => tally.detections(),
+            Kind::Dcase2020(tally) => tally.detections(),
+            Kind::Dcase2022(tally) => tally.classes.detections(),
+            Kind::Dcase2024(tally) => tally.classes.detections(),
         }
     }
 

@@ -31,7 +31,7 @@ pub struct Values<T = f64> {
 
 impl Values {
     /// The four scores of 2019 to 2023 with the SELD score, their mean after each is turned into an error.
-    pub(super) fn of_four(er: f64, f: f64, le: f64, lr: f64) -> Self {
+    pub(crate) fn of_four(er: f64, f: f64, le: f64, lr: f64) -> Self {
         let seld = mean([er, 1.0 - f, le / 180.0, 1.0 - lr].into_iter());
         Self { er, f, le, lr, seld, de: None, rde: None }
     }

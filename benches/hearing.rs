@@ -50,7 +50,7 @@ fn main() {
         });
     }
     report("the tagger alone, in pieces of 30 s", || {
-        detector.prior().map(|prior| prior.prefix_of(&waveform, Device::Cpu));
+        let _ = detector.prior().map(|prior| prior.prefix_of(&waveform, Device::Cpu));
     });
     let chunk = (window_s * f64::from(RATE)) as i64;
     let chunks = Tensor::from_slice(&waveform).view([4, -1, chunk]).transpose(0, 1);

@@ -23,6 +23,8 @@ fn main() {
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
+        // As libtorch is compiled: without it some of its classes have further members.
+        .define("NDEBUG", None)
         .file("src/torch_ext.cpp")
         .compile("at2seld_torch_ext");
     // After the archive that needs them.

@@ -1,7 +1,8 @@
 // What tch lacks. Tracing a function with several outputs into a module whose tensors are buffers, so that Python gets
-// a tuple and `.to(device)` moves everything; calling a scripted function, also within a trace; how memory is kept;
-// autocast on any device.
+// a tuple and `.to(device)` moves everything; calling a scripted function, also within a trace; how memory is kept; what
+// operations take; autocast on any device.
 // Compiled against the same libtorch as torch-sys.
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -14,6 +15,9 @@
 
 #include <ATen/autocast_mode.h>
 #include <ATen/cpu/Utils.h>
+#include <ATen/record_function.h>
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
 #include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/frontend/tracer.h>
 #include <torch/csrc/jit/passes/fixup_trace_scope_blocks.h>
@@ -80,9 +84,62 @@ template <class F> char *guarded(F body) {
   }
 }
 
+// Multiply-adds of one operation on the CPU: of convolutions and products of matrices, the rest counts nothing.
+int64_t macs_of(const char *name, c10::ArrayRef<const c10::IValue> inputs) {
+  const auto size = [&](size_t input, int64_t axis) { return inputs[input].toTensor().size(axis); };
+  const std::string operation = name;
+  if (operation == "aten::mm") return size(0, 0) * size(0, 1) * size(1, 1);
+  if (operation == "aten::addmm") return size(1, 0) * size(1, 1) * size(2, 1);
+  if (operation == "aten::bmm") return size(0, 0) * size(0, 1) * size(0, 2) * size(1, 2);
+  if (operation == "aten::baddbmm") return size(1, 0) * size(1, 1) * size(1, 2) * size(2, 2);
+  if (operation != "aten::convolution") return 0;
+  const torch::Tensor &input = inputs[0].toTensor(), &weight = inputs[1].toTensor();
+  const auto stride = inputs[3].toIntVector(), padding = inputs[4].toIntVector(), dilation = inputs[5].toIntVector();
+  int64_t outputs = input.size(0);
+  // One number may stand for all axes.
+  const auto along = [](const std::vector<int64_t> &numbers, size_t axis) { return numbers[std::min(axis, numbers.size() - 1)]; };
+  for (int64_t axis = 0; axis + 2 < input.dim(); ++axis) {
+    const int64_t covered = along(dilation, axis) * (weight.size(axis + 2) - 1) + 1;
+    outputs *= (input.size(axis + 2) + 2 * along(padding, axis) - covered) / along(stride, axis) + 1;
+  }
+  return outputs * weight.numel();
+}
+
+// What was taken on this thread since it was made: multiply-adds, and memory that was not given back.
+struct Measured final : c10::MemoryReportingInfoBase {
+  int64_t macs = 0;
+  int64_t bytes = 0;
+  void reportMemoryUsage(void *, int64_t size, size_t, size_t, c10::Device device) override {
+    if (device.is_cpu()) bytes += size;
+  }
+  bool memoryProfilingEnabled() const override { return true; }
+};
+
+struct Measurement {
+  std::shared_ptr<Measured> measured = std::make_shared<Measured>();
+  c10::DebugInfoGuard guard{c10::DebugInfoKind::PROFILER_STATE, measured};
+  at::CallbackHandle callback = at::addThreadLocalCallback(
+      at::RecordFunctionCallback([](const at::RecordFunction &function) -> std::unique_ptr<at::ObserverContext> {
+        auto *info = c10::ThreadLocalDebugInfo::get(c10::DebugInfoKind::PROFILER_STATE);
+        if (auto *measured = dynamic_cast<Measured *>(info)) measured->macs += macs_of(function.name(), function.inputs());
+        return nullptr;
+      }).needsInputs(true).scopes({at::RecordScope::FUNCTION}));
+  ~Measurement() { at::removeCallback(callback); }
+};
+
 } // namespace
 
 extern "C" {
+
+// Begins to measure what this thread takes.
+void *at2seld_measure_begin() { return new Measurement(); }
+
+// Ends it.
+void at2seld_measure_end(void *measurement, int64_t *macs, int64_t *bytes) {
+  std::unique_ptr<Measurement> ended(static_cast<Measurement *>(measurement));
+  *macs = ended->measured->macs;
+  *bytes = ended->measured->bytes;
+}
 
 // Starts tracing on this thread. Returns null, or what went wrong (to be freed with free).
 char *at2seld_trace_begin(const char *module_name, const torch::Tensor *input, void **module) {

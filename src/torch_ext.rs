@@ -32,6 +32,8 @@ unsafe extern "C" {
     fn at2seld_autocast_end(before: *mut c_void);
     fn at2seld_cpu_has(name: *const c_char) -> bool;
     fn at2seld_keep_freed_memory();
+    fn at2seld_measure_begin() -> *mut c_void;
+    fn at2seld_measure_end(measurement: *mut c_void, macs: *mut i64, bytes: *mut i64);
     fn at2seld_free(message: *mut c_char);
 }
 
@@ -152,6 +154,40 @@ pub fn cpu_has_bf16() -> bool {
 pub fn keep_freed_memory() {
     // SAFETY: sets two numbers in the C library.
     unsafe { at2seld_keep_freed_memory() }
+}
+
+/// What some operations on the CPU took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// Multiply-adds of convolutions and products of matrices.
+    pub macs: i64,
+    /// Bytes of memory that they took and have not given back when all is done but their result is still there.
+    pub bytes: i64,
+}
+
+/// Runs `operations` and measures what they take, on this thread and on those that libtorch has help it.
+pub fn measured<T>(operations: impl FnOnce() -> T) -> (T, Taken) {
+    struct Measurement(*mut c_void);
+    impl Measurement {
+        fn end(&self) -> Taken {
+            let (mut macs, mut bytes) = (0, 0);
+            // SAFETY: the measurement comes from at2seld_measure_begin and is given away here, once: either by `measured`,
+            // which forgets it, or when dropped.
+            unsafe { at2seld_measure_end(self.0, &mut macs, &mut bytes) };
+            Taken { macs, bytes }
+        }
+    }
+    impl Drop for Measurement {
+        fn drop(&mut self) {
+            self.end();
+        }
+    }
+    // SAFETY: takes nothing; what it returns is ended on this thread, below or by unwinding.
+    let measurement = Measurement(unsafe { at2seld_measure_begin() });
+    let result = operations();
+    let taken = measurement.end();
+    std::mem::forget(measurement);
+    (result, taken)
 }
 
 /// The values of a tensor in the CPU's memory, row-major.

@@ -29,13 +29,14 @@ folder, recording = Path(sys.argv[1]), sys.argv[2]
 device = "cuda" if torch.cuda.is_available() else "cpu"
 model = torch.jit.load(str(folder / "model.pt"), map_location=device)
 classes = (folder / "classes.txt").read_text().splitlines()
-thresholds = json.loads((folder / "thresholds.json").read_text())["thresholds"]
-threshold = torch.tensor([thresholds[name] for name in classes])
+decoding = json.loads((folder / "thresholds.json").read_text())
+threshold = torch.tensor([decoding["thresholds"][name] for name in classes])
 
 waveform = read_wav(recording)  # [4, samples]: W, Y, Z, X at the model's sample rate
 with torch.no_grad():
     sed, doa = model(waveform.unsqueeze(0).to(device))
 sed, doa = sed[0].cpu(), doa[0].cpu()  # [frames, tracks, classes] and [frames, tracks, 3]
+sed = torch.sigmoid(torch.logit(sed) / decoding.get("temperature", 1.0))
 
 print("frame,class,source,azimuth,elevation")
 for frame, track, class_ in (sed > threshold).nonzero().tolist():

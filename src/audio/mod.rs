@@ -1,9 +1,10 @@
 //! Samples on the CPU: reading and writing sound files, resampling, short-time transforms. No tensors.
 //!
 //! Samples are `f32` with full scale at ±1, one `Vec` a channel. Nothing here knows what the channels mean.
-//! [`read`] decodes a whole file of any of the formats that people have sounds in; [`AudioFormat`] reads pieces of
-//! the long recordings that datasets consist of.
+//! [`read`] decodes a whole file of any of the formats that people have sounds in, [`BlockReader`] the same and pipes
+//! block by block; [`AudioFormat`] reads pieces of the long recordings that datasets consist of.
 
+mod blocks;
 mod flac;
 mod pcm;
 mod problem;
@@ -14,10 +15,11 @@ mod stream;
 mod wav;
 mod write;
 
+pub use blocks::{BlockReader, PipeFormat};
 pub use pcm::Encoding;
 pub use problem::AudioProblem;
 pub use read::{Audio, AudioError, read};
-pub use resample::{resample, resample_piece, resampled_length};
+pub use resample::{StreamResampler, resample, resample_piece, resampled_length};
 pub use stft::{PairStft, Planes};
 pub use stream::{AudioFormat, Storage, StreamError};
 pub use wav::WavHeader;

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use symphonia::core::codecs::audio::AudioDecoderOptions;
+use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as DecodeError;
 use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatOptions, TrackType};
+use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 
@@ -58,6 +58,14 @@ pub enum AudioError {
         /// The file.
         path: PathBuf,
     },
+    /// A pipe that does not carry what it should.
+    #[error("{name}: {problem}")]
+    Pipe {
+        /// What it is called: "standard input".
+        name: String,
+        /// What is wrong with it.
+        problem: super::AudioProblem,
+    },
     /// It holds a sample that is not a finite number.
     #[error("{}: channel {channel}, sample {sample}: not a finite number", path.display())]
     NotFinite {
@@ -104,30 +112,12 @@ impl Audio {
 /// A file that is missing, not sound, shorter than its header says, undecodable, empty, or that holds a sample
 /// that is not finite.
 pub fn read(path: &Path) -> Result<Audio, AudioError> {
-    let head = read_head(path)?;
-    if head.is_empty() {
-        return Err(AudioError::Empty { path: path.to_owned() });
+    let mut decoded = Decoded::open(path)?;
+    let mut channels = vec![Vec::new(); decoded.channels()];
+    while let Some(block) = decoded.next_block()? {
+        channels.iter_mut().zip(block).for_each(|(channel, block)| channel.extend_from_slice(block));
     }
-    if ![b"RIFF", b"fLaC", b"OggS"].iter().any(|magic| head.starts_with(*magic)) {
-        return Err(AudioError::NotAudio { path: path.to_owned() });
-    }
-    let (audio, mut expected) = decode(path)?;
-    if is_streamed_wav(&head) {
-        expected = None;
-    }
-    let got = audio.len() as u64;
-    if expected.is_some_and(|expected| got < expected) {
-        return Err(AudioError::Truncated { path: path.to_owned(), expected, got });
-    }
-    if audio.is_empty() {
-        return Err(AudioError::Empty { path: path.to_owned() });
-    }
-    for (channel, samples) in audio.channels.iter().enumerate() {
-        if let Some(sample) = samples.iter().position(|x| !x.is_finite()) {
-            return Err(AudioError::NotFinite { path: path.to_owned(), channel, sample });
-        }
-    }
-    Ok(audio)
+    Ok(Audio { sample_rate: decoded.sample_rate(), channels })
 }
 
 /// The first eight bytes, or what there is of them.
@@ -145,51 +135,139 @@ fn is_streamed_wav(head: &[u8]) -> bool {
     head.starts_with(b"RIFF") && size >= 0x7fff_0000
 }
 
-/// What could be decoded, and the samples a channel that the header promised.
-fn decode(path: &Path) -> Result<(Audio, Option<u64>), AudioError> {
-    let file = File::open(path).map_err(FileError::at("read", path))?;
-    let stream = MediaSourceStream::new(Box::new(file), Default::default());
-    let failed = |error: DecodeError| match error {
+/// A file that is being decoded, block by block.
+pub(super) struct Decoded {
+    path: PathBuf,
+    format: Box<dyn FormatReader>,
+    decoder: Box<dyn AudioDecoder>,
+    track_id: u32,
+    sample_rate: u32,
+    /// Samples a channel that the header promised.
+    expected: Option<u64>,
+    /// Whether an end in the middle of a packet is found out by the length, or is none.
+    has_length: bool,
+    /// Samples a channel so far.
+    got: u64,
+    planes: Vec<Vec<f32>>,
+    /// The first block, which [`Decoded::open`] has to look at, is still to be handed on.
+    is_first: bool,
+}
+
+impl Decoded {
+    /// Opens a file and decodes its first block, which tells the number of channels.
+    pub(super) fn open(path: &Path) -> Result<Self, AudioError> {
+        let head = read_head(path)?;
+        if head.is_empty() {
+            return Err(AudioError::Empty { path: path.to_owned() });
+        }
+        if ![b"RIFF", b"fLaC", b"OggS"].iter().any(|magic| head.starts_with(*magic)) {
+            return Err(AudioError::NotAudio { path: path.to_owned() });
+        }
+        let file = File::open(path).map_err(FileError::at("read", path))?;
+        let stream = MediaSourceStream::new(Box::new(file), Default::default());
+        let format = symphonia::default::get_probe()
+            .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
+            .map_err(|error| failed(path, error))?;
+        let not_audio = || AudioError::NotAudio { path: path.to_owned() };
+        let track = format.default_track(TrackType::Audio).ok_or_else(not_audio)?;
+        let (track_id, frames) = (track.id, track.num_frames);
+        let params = track.codec_params.as_ref().and_then(|p| p.audio()).ok_or_else(not_audio)?;
+        let decoder = symphonia::default::get_codecs()
+            .make_audio_decoder(params, &AudioDecoderOptions::default())
+            .map_err(|error| failed(path, error))?;
+        let mut decoded = Self {
+            path: path.to_owned(),
+            sample_rate: params.sample_rate.unwrap_or(0),
+            format,
+            decoder,
+            track_id,
+            expected: if is_streamed_wav(&head) { None } else { frames },
+            has_length: frames.is_some() || is_streamed_wav(&head),
+            got: 0,
+            planes: Vec::new(),
+            is_first: false,
+        };
+        if !decoded.decode()? {
+            return Err(decoded.ended().err().unwrap_or(AudioError::Empty { path: path.to_owned() }));
+        }
+        decoded.is_first = true;
+        Ok(decoded)
+    }
+
+    pub(super) fn sample_rate(&self) -> u32 {
+        self.sample_rate
+    }
+
+    pub(super) fn channels(&self) -> usize {
+        self.planes.len()
+    }
+
+    /// The next samples by channel, all of one length; none at the end.
+    pub(super) fn next_block(&mut self) -> Result<Option<&[Vec<f32>]>, AudioError> {
+        if !std::mem::take(&mut self.is_first) && !self.decode()? {
+            return self.ended().map(|()| None);
+        }
+        for (channel, samples) in self.planes.iter().enumerate() {
+            if let Some(at) = samples.iter().position(|x| !x.is_finite()) {
+                let sample = self.got as usize - samples.len() + at;
+                return Err(AudioError::NotFinite { path: self.path.clone(), channel, sample });
+            }
+        }
+        Ok(Some(&self.planes))
+    }
+
+    /// Whether the samples are as many as they should be.
+    fn ended(&self) -> Result<(), AudioError> {
+        let (path, got) = (self.path.clone(), self.got);
+        match self.expected {
+            Some(expected) if got < expected => {
+                Err(AudioError::Truncated { path, expected: self.expected, got })
+            }
+            _ if got == 0 => Err(AudioError::Empty { path }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Decodes the next block that is not empty; false at the end.
+    fn decode(&mut self) -> Result<bool, AudioError> {
+        loop {
+            let packet = match self.format.next_packet() {
+                Ok(Some(packet)) => packet,
+                Ok(None) => return Ok(false),
+                // The end in the middle of a packet: the length is compared with the header's.
+                Err(DecodeError::IoError(e)) if e.kind() == ErrorKind::UnexpectedEof && self.has_length => {
+                    return Ok(false);
+                }
+                Err(error) => return Err(failed(&self.path, error)),
+            };
+            if packet.track_id != self.track_id {
+                continue;
+            }
+            let buffer = self.decoder.decode(&packet).map_err(|error| failed(&self.path, error))?;
+            self.sample_rate = buffer.spec().rate();
+            let channels = self.planes.len();
+            buffer.copy_to_vecs_planar(&mut self.planes);
+            if channels > 0 && channels != self.planes.len() {
+                let reason = format!("its {channels} channels become {}", self.planes.len());
+                return Err(AudioError::Corrupt { path: self.path.clone(), reason });
+            }
+            let samples = self.planes.first().map_or(0, Vec::len);
+            self.got += samples as u64;
+            if samples > 0 {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+fn failed(path: &Path, error: DecodeError) -> AudioError {
+    match error {
         DecodeError::IoError(e) if e.kind() == ErrorKind::UnexpectedEof => {
             AudioError::Truncated { path: path.to_owned(), expected: None, got: 0 }
         }
         DecodeError::IoError(e) => AudioError::File(FileError::at("read", path)(e)),
         other => AudioError::Corrupt { path: path.to_owned(), reason: other.to_string() },
-    };
-    let mut format = symphonia::default::get_probe()
-        .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
-        .map_err(failed)?;
-    let not_audio = || AudioError::NotAudio { path: path.to_owned() };
-    let track = format.default_track(TrackType::Audio).ok_or_else(not_audio)?;
-    let (track_id, expected) = (track.id, track.num_frames);
-    let params = track.codec_params.as_ref().and_then(|p| p.audio()).ok_or_else(not_audio)?;
-    let mut audio = Audio { sample_rate: params.sample_rate.unwrap_or(0), channels: Vec::new() };
-    let mut decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(params, &AudioDecoderOptions::default())
-        .map_err(failed)?;
-    let mut planes: Vec<Vec<f32>> = Vec::new();
-    loop {
-        let packet = match format.next_packet() {
-            Ok(Some(packet)) => packet,
-            Ok(None) => break,
-            // The end in the middle of a packet: the caller compares the length with the header's.
-            Err(DecodeError::IoError(e)) if e.kind() == ErrorKind::UnexpectedEof && expected.is_some() => {
-                break;
-            }
-            Err(error) => return Err(failed(error)),
-        };
-        if packet.track_id != track_id {
-            continue;
-        }
-        let buffer = decoder.decode(&packet).map_err(failed)?;
-        audio.sample_rate = buffer.spec().rate();
-        buffer.copy_to_vecs_planar(&mut planes);
-        audio.channels.resize(planes.len().max(audio.channels.len()), Vec::new());
-        for (channel, plane) in audio.channels.iter_mut().zip(&planes) {
-            channel.extend_from_slice(plane);
-        }
     }
-    Ok((audio, expected))
 }
 
 #[cfg(test)]

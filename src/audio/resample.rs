@@ -27,11 +27,7 @@ pub fn resample(samples: &[f32], from_hz: u32, to_hz: u32) -> Vec<f32> {
         return samples.to_vec();
     }
     let length = resampled_length(samples.len() as u64, from_hz, to_hz) as usize;
-    let window = rubato::WindowFunction::BlackmanHarris2;
-    let block = block(from_hz, to_hz);
-    let mut resampler =
-        Fft::<f32>::new_custom(from_hz as usize, to_hz as usize, block, 1, 1, window, FixedSync::Input)
-            .expect("this is a bug: rates and block size are positive");
+    let mut resampler = by_blocks(from_hz, to_hz);
     let input = InterleavedSlice::new(samples, 1, samples.len()).expect("one channel of this length");
     let mut output = resampler
         .process_all(&input, samples.len(), None)
@@ -39,6 +35,122 @@ pub fn resample(samples: &[f32], from_hz: u32, to_hz: u32) -> Vec<f32> {
         .take_data();
     output.resize(length, 0.0);
     output
+}
+
+/// A resampler of one channel that takes [`block`]s.
+fn by_blocks(from_hz: u32, to_hz: u32) -> Fft<f32> {
+    let window = rubato::WindowFunction::BlackmanHarris2;
+    let block = block(from_hz, to_hz);
+    Fft::new_custom(from_hz as usize, to_hz as usize, block, 1, 1, window, FixedSync::Input)
+        .expect("this is a bug: rates and block size are positive")
+}
+
+/// Resamples a recording that comes in pieces of any length. The pieces that come out, one after the other, are what
+/// [`resample`] makes of the whole.
+pub struct StreamResampler {
+    from_hz: u32,
+    to_hz: u32,
+    /// One a channel; none when the rates are equal.
+    resamplers: Vec<Fft<f32>>,
+    /// By channel, input that does not fill a block yet.
+    waiting: Vec<Vec<f32>>,
+    /// Output samples to drop yet: the delay of the filter.
+    delay: usize,
+    /// Samples a channel taken and given so far.
+    taken: u64,
+    given: u64,
+}
+
+impl std::fmt::Debug for StreamResampler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = f.debug_struct("StreamResampler");
+        debug.field("from_hz", &self.from_hz).field("to_hz", &self.to_hz).finish_non_exhaustive()
+    }
+}
+
+impl StreamResampler {
+    /// For so many channels.
+    ///
+    /// # Panics
+    /// A rate of zero.
+    pub fn new(from_hz: u32, to_hz: u32, channels: usize) -> Self {
+        assert!(from_hz > 0 && to_hz > 0, "this is a bug: sample rates are checked where they are read");
+        let resamplers: Vec<Fft<f32>> = match from_hz == to_hz {
+            true => Vec::new(),
+            false => (0..channels).map(|_| by_blocks(from_hz, to_hz)).collect(),
+        };
+        let delay = resamplers.first().map_or(0, Resampler::output_delay);
+        Self { from_hz, to_hz, resamplers, waiting: vec![Vec::new(); channels], delay, taken: 0, given: 0 }
+    }
+
+    /// Seconds that samples wait at most before they come out.
+    pub fn latency_s(&self) -> f64 {
+        match self.resamplers.first() {
+            None => 0.0,
+            Some(resampler) => {
+                let block_s = f64::from(block(self.from_hz, self.to_hz) as u32) / f64::from(self.from_hz);
+                block_s + resampler.output_delay() as f64 / f64::from(self.to_hz)
+            }
+        }
+    }
+
+    /// Takes samples by channel, as many of each, and gives what is ready.
+    pub fn push(&mut self, planes: &[impl AsRef<[f32]>]) -> Vec<Vec<f32>> {
+        self.taken += planes.first().map_or(0, |plane| plane.as_ref().len()) as u64;
+        if self.resamplers.is_empty() {
+            return planes.iter().map(|plane| plane.as_ref().to_vec()).collect();
+        }
+        for (waiting, plane) in self.waiting.iter_mut().zip(planes) {
+            waiting.extend_from_slice(plane.as_ref());
+        }
+        self.run()
+    }
+
+    /// The end of the recording: what is left.
+    pub fn finish(&mut self) -> Vec<Vec<f32>> {
+        let mut rest = vec![Vec::new(); self.waiting.len()];
+        if self.resamplers.is_empty() {
+            return rest;
+        }
+        let length = resampled_length(self.taken, self.from_hz, self.to_hz);
+        let block = block(self.from_hz, self.to_hz);
+        while self.given < length {
+            // Silence follows.
+            self.waiting.iter_mut().for_each(|waiting| waiting.resize(block, 0.0));
+            let more = self.run();
+            rest.iter_mut().zip(&more).for_each(|(rest, more)| rest.extend_from_slice(more));
+        }
+        let surplus = (self.given - length) as usize;
+        rest.iter_mut().for_each(|plane| plane.truncate(plane.len() - surplus));
+        rest
+    }
+
+    /// Resamples all whole blocks that wait.
+    fn run(&mut self) -> Vec<Vec<f32>> {
+        let block = block(self.from_hz, self.to_hz);
+        let whole = self.waiting.first().map_or(0, Vec::len) / block * block;
+        let mut planes = Vec::with_capacity(self.waiting.len());
+        for (resampler, waiting) in self.resamplers.iter_mut().zip(&mut self.waiting) {
+            let mut plane = Vec::new();
+            for input in waiting[..whole].chunks_exact(block) {
+                let input = InterleavedSlice::new(input, 1, block).expect("one channel of this length");
+                let output = resampler
+                    .process(&input, None)
+                    .expect("this is a bug: the buffers are sized by the resampler");
+                plane.extend(output.take_data());
+            }
+            waiting.drain(..whole);
+            planes.push(plane);
+        }
+        let there = planes.first().map_or(0, Vec::len);
+        let drop = self.delay.min(there);
+        self.delay -= drop;
+        planes.iter_mut().for_each(|plane| {
+            plane.drain(..drop);
+        });
+        self.given += (there - drop) as u64;
+        planes
+    }
 }
 
 /// Input samples that are transformed at a time: an even multiple of the smallest possible block, so that the
@@ -153,6 +265,29 @@ mod tests {
                     assert!((value - expected).abs() < 1e-6, "{from} to {to}: sample {start} + {n}");
                 }
                 assert!(out[length..].iter().all(|x| *x == 0.0));
+            }
+        }
+    }
+
+    #[test]
+    fn pieces_that_come_in_make_the_whole() {
+        let mut rng = crate::rng::stream(2, &["resample"]);
+        let signal: Vec<f32> = (0..30_000).map(|_| rand::RngExt::random_range(&mut rng, -1.0..1.0)).collect();
+        for (from, to) in [(48_000, 24_000), (44_100, 24_000), (16_000, 24_000), (24_000, 24_000)] {
+            for (length, step) in [(30_000, 700), (30_000, 5_000), (29_999, 30_000), (100, 7)] {
+                let signal = &signal[..length];
+                let mut resampler = StreamResampler::new(from, to, 2);
+                let mut found = [Vec::new(), Vec::new()];
+                let mut keep = |planes: Vec<Vec<f32>>| {
+                    found.iter_mut().zip(planes).for_each(|(all, plane)| all.extend(plane));
+                };
+                for piece in signal.chunks(step) {
+                    let negative: Vec<f32> = piece.iter().map(|x| -x).collect();
+                    keep(resampler.push(&[piece, &negative]));
+                }
+                keep(resampler.finish());
+                assert_eq!(found[0], resample(signal, from, to), "{length} from {from} to {to}");
+                assert!(found[0].iter().zip(&found[1]).all(|(a, b)| *a == -b));
             }
         }
     }

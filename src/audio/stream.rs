@@ -97,7 +97,7 @@ impl AudioFormat {
             Err(error) => return Err(read(error).into()),
         };
         let header = WavHeader::read(&mut BufReader::with_capacity(512, file), bytes);
-        let WavHeader { channels, sample_rate, encoding, data_start, samples } =
+        let WavHeader { channels, sample_rate, encoding, data_start, samples, .. } =
             header.map_err(StreamError::at(path))?;
         Ok(Self { channels, sample_rate, samples, storage: Storage::Wav { encoding, data_start } })
     }

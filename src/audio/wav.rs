@@ -33,6 +33,8 @@ pub struct WavHeader {
     pub data_start: u64,
     /// Samples a channel.
     pub samples: u64,
+    /// Written into a pipe, with a made-up length: the samples go on to the end.
+    pub is_streamed: bool,
 }
 
 impl WavHeader {
@@ -138,7 +140,7 @@ impl Format {
         if samples == 0 {
             return Err(AudioProblem::Empty);
         }
-        Ok(WavHeader { channels, sample_rate, encoding, data_start, samples })
+        Ok(WavHeader { channels, sample_rate, encoding, data_start, samples, is_streamed: streamed })
     }
 }
 

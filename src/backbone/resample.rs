@@ -76,6 +76,16 @@ impl Resampler {
         padded.conv1d(filters, None::<&Tensor>, self.from, 0, 1, 1).transpose(1, 2).flatten(1, -1)
     }
 
+    /// The ratio of the rates in lowest terms: so many input samples become so many output samples.
+    pub fn ratio(&self) -> (i64, i64) {
+        (self.from, self.to)
+    }
+
+    /// Input samples on each side of an output sample that it is made of.
+    pub fn reach(&self) -> i64 {
+        if self.filters.is_some() { self.reach + self.from } else { 0 }
+    }
+
     /// Output samples for `samples` of input.
     pub fn output_len(&self, samples: i64) -> i64 {
         match self.filters {

@@ -13,7 +13,7 @@ use crate::store::LeaderboardRow;
 pub(crate) struct Args {
     /// Name of the study; the latest when not given
     study: Option<String>,
-    /// Only this stage
+    /// Only this stage, and the reference rows: trials of a preset
     #[arg(long, value_name = "NAME")]
     stage: Option<String>,
     /// Only the best N complete trials of every stage

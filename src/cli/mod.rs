@@ -11,6 +11,7 @@ use error::CommandResult;
 
 mod backbone;
 mod bar;
+mod calibrate;
 mod data;
 mod data_check;
 mod data_stats;
@@ -23,6 +24,7 @@ mod feature_grid;
 mod features;
 mod format;
 mod infer;
+mod infer_stream;
 mod interrupt;
 mod launch;
 mod layout_arg;
@@ -57,7 +59,9 @@ enum Command {
     Export(export::Args),
     /// Score an exported model on a dataset
     Eval(eval::Args),
-    /// Detect events in recordings: one DCASE CSV for each
+    /// Choose the thresholds of a model anew, on recordings it was not trained on
+    Calibrate(calibrate::Args),
+    /// Detect events in recordings: one DCASE CSV for each; or in a stream
     Infer(infer::Args),
     /// Say what was found: versions, libtorch, devices, cache, store, disk
     Doctor(doctor::Args),
@@ -99,6 +103,7 @@ impl Command {
             Self::Train(args) => train::run(args),
             Self::Export(args) => export::run(args),
             Self::Eval(args) => eval::run(args),
+            Self::Calibrate(args) => calibrate::run(args),
             Self::Infer(args) => infer::run(args),
             Self::Doctor(args) => doctor::run(args),
             Self::Launch(args) => launch::run(args),

@@ -1,4 +1,4 @@
-//! `--threads`, of every command that trains in its own process.
+//! `--threads`, of every command that runs a network in its own process.
 
 /// How many threads libtorch gets.
 #[derive(Debug, clap::Args)]

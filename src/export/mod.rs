@@ -62,3 +62,17 @@ pub fn export(model_folder: &Path, out: &Path) -> Result<(), Error> {
         Ok(())
     })
 }
+
+/// Brings the section on thresholds of a folder's model card up to date; what else stands there is left as it is, and a
+/// folder without a card stays without.
+///
+/// # Errors
+/// The card cannot be read or written.
+pub fn renew_card(folder: &Path, model: &SavedModel) -> Result<(), FileError> {
+    let path = folder.join(CARD);
+    match std::fs::read_to_string(&path) {
+        Ok(card) => fs::write_bytes(&path, card::renew(&card, model).as_bytes()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(FileError::at("read", &path)(error)),
+    }
+}

@@ -14,16 +14,13 @@ const EXAMPLE_S: i64 = 3;
 const TOLERANCE: f64 = 1e-4;
 
 /// Writes a frozen detector as TorchScript: input float32 `[batch, 4, samples]`, outputs (activity `[batch, frames,
-/// tracks, classes]` in 0..1, directions `[batch, frames, tracks, 3]` of length 1). Reads it back and compares it
-/// with the detector itself on other shapes.
+/// tracks, classes]` in 0..1, directions `[batch, frames, tracks, 3]` of length 1, and metres `[batch, frames, tracks]`
+/// where the architecture says distances). Reads it back and compares it with the detector itself on other shapes.
 pub fn write(detector: &Detector, path: &Path) -> Result<(), Error> {
     let torch = |action| move |source| Error::Torch { action, source };
     let second = i64::from(detector.sample_rate());
     let example = noise([2, 4, EXAMPLE_S * second]);
-    let traced = |input: &Tensor| {
-        let Detection { activity, direction, .. } = detector.forward(input);
-        vec![activity, direction]
-    };
+    let traced = |input: &Tensor| outputs(detector.forward(input));
     tch::no_grad(|| trace_to_file("Detector", &example, path, traced)).map_err(torch("write"))?;
     let module = CModule::load(path).map_err(torch("read back"))?;
     for shape in [[1, 4, second], [3, 4, 2 * second + 1234], [1, 4, 7 * second - 77]] {
@@ -33,6 +30,12 @@ pub fn write(detector: &Detector, path: &Path) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// In the order that the module returns them.
+fn outputs(detection: Detection) -> Vec<Tensor> {
+    let Detection { activity, direction, distance } = detection;
+    [activity, direction].into_iter().chain(distance).collect()
 }
 
 /// Largest absolute difference of the outputs for noise of this shape.
@@ -45,7 +48,7 @@ fn compare(detector: &Detector, module: &CModule, shape: [i64; 3]) -> Result<f64
         return Err(tch::TchError::Torch("the module does not return a tuple".into()));
     };
     let mut largest = 0f64;
-    for (output, expected) in outputs.iter().zip([expected.activity, expected.direction]) {
+    for (output, expected) in outputs.iter().zip(self::outputs(expected)) {
         let IValue::Tensor(output) = output else {
             return Err(tch::TchError::Torch("the module does not return tensors".into()));
         };

@@ -78,3 +78,83 @@ impl Aligned {
         first(&met)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::Kind;
+    use tch::nn::VarStore;
+
+    use super::*;
+    use crate::model::align::Starts;
+    use crate::model::arch::{FusionConfig, FusionDirection, FusionPlacement};
+
+    const FRAMES: [i64; 2] = [60, 50];
+
+    fn aligned(spatial_hz: &[f64]) -> Aligned {
+        let tap = Tap {
+            name: "block1",
+            channels: 1,
+            bands: 24,
+            hop_s: 0.046,
+            first_s: 0.023,
+            stride: 2,
+            range_hz: [0.0, 12_000.0],
+        };
+        Aligned {
+            place: MeetingPlace { placement: FusionPlacement::Early, block: 1, stage: 1 },
+            tap,
+            signals: 1,
+            spatial: TimeGrid { first_s: 0.01, hop_s: 0.05 },
+            to_spatial: BandMap::new(&tap.centres_hz(), spatial_hz, Device::Cpu),
+            to_semantic: BandMap::new(spatial_hz, &tap.centres_hz(), Device::Cpu),
+        }
+    }
+
+    /// Silence but for one cell, `[1, 1, T, F]`.
+    fn cell(frames: i64, bands: i64, frame: i64, band: i64) -> Tensor {
+        let map = Tensor::zeros([1, 1, frames, bands], (Kind::Float, Device::Cpu));
+        let _ = map.get(0).get(0).get(frame).get(band).fill_(1.0);
+        map
+    }
+
+    /// Where the loudest cell of `[1, 1, T, F]` is.
+    fn loudest(map: &Tensor) -> (i64, i64) {
+        let bands = map.size()[3];
+        let at = map.flatten(0, -1).argmax(0, false).int64_value(&[]);
+        (at / bands, at % bands)
+    }
+
+    #[test]
+    fn what_one_path_says_the_other_hears_at_its_time_and_band() {
+        let spatial_hz: Vec<f64> = (0..16).map(|band| 60.0 + 720.0 * f64::from(band)).collect();
+        let aligned = aligned(&spatial_hz);
+        let tap_hz = aligned.tap.centres_hz();
+        let vs = VarStore::new(Device::Cpu);
+        let config = FusionConfig { direction: FusionDirection::Both, ..Default::default() };
+        let meeting = Meeting::new(&vs.root(), &config, 1, 1);
+        let starts_s = -0.011;
+        for (frame, band) in [(0, 0), (7, 5), (31, 23)] {
+            let silence = Tensor::zeros([1, 1, FRAMES[1], 16], (Kind::Float, Device::Cpu));
+            let map = cell(FRAMES[0], 24, frame, band);
+            let mut semantic = Semantic { map, block: 1, starts: Starts::Each(vec![starts_s]) };
+            let heard = aligned.meet(&meeting, &mut semantic, &silence);
+            let (found, found_band) = loudest(&heard);
+            let (time_s, hz) = (starts_s + frame as f64 * 0.046, tap_hz[band as usize]);
+            assert!((0.01 + found as f64 * 0.05 - time_s).abs() < 0.05, "{frame} at {found}");
+            let nearest = |hz: f64, centres: &[f64]| {
+                let distance = |band: &usize| (centres[*band] - hz).abs();
+                (0..centres.len()).min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap() as i64
+            };
+            assert!((found_band - nearest(hz, &spatial_hz)).abs() <= 1, "{band} at {found_band}");
+            // And the other way round, where the tagger's map begins elsewhere.
+            let map = Tensor::zeros([1, 1, FRAMES[0], 24], (Kind::Float, Device::Cpu));
+            let mut semantic = Semantic { map, block: 1, starts: Starts::Each(vec![starts_s]) };
+            let _ = aligned.meet(&meeting, &mut semantic, &cell(FRAMES[1], 16, frame, found_band));
+            let (answered, answered_band) = loudest(&semantic.map);
+            let time_s = 0.01 + frame as f64 * 0.05;
+            assert!((starts_s + answered as f64 * 0.046 - time_s).abs() < 0.05, "{frame} at {answered}");
+            let expected = nearest(spatial_hz[found_band as usize], &tap_hz);
+            assert!((answered_band - expected).abs() <= 1, "{found_band} at {answered_band}");
+        }
+    }
+}

@@ -137,3 +137,37 @@ impl SemanticPath {
         self.linear.forward(&normal.dropout(self.dropout, train)).relu()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::nn::VarStore;
+    use tch::{Device, Kind};
+
+    use super::*;
+
+    const PICTURE: Picture = Picture { channels: 7, bands: 64, frames_per_label: 5 };
+
+    #[test]
+    fn without_fusion_activity_ignores_the_spatial_path() {
+        let mut arch = Architecture::default();
+        arch.fusion.placement.clear();
+        let vs = VarStore::new(Device::Cpu);
+        let interface = Interface { picture: PICTURE, prior: Some(16), meetings: Vec::new(), classes: 4 };
+        let network = Network::new(&vs.root(), &arch, &interface);
+        let prior = Tensor::randn([1, 4, 16], (Kind::Float, Device::Cpu));
+        let said = || {
+            let encoder = network.encoder();
+            let scene = Tensor::randn([1, 7, 20, 64], (Kind::Float, Device::Cpu));
+            let begun = encoder.begin(&scene, false);
+            let map = (0..encoder.stages()).fold(begun, |x, stage| encoder.stage(stage, &x, false));
+            match network.finish(encoder.finish(&map), Some(&prior), false) {
+                Output::Tracks { activity, direction, .. } => (activity, direction),
+                Output::Vectors { .. } => panic!("not tracks"),
+            }
+        };
+        let ((activity, direction), (other_activity, other_direction)) = (said(), said());
+        assert_eq!(activity.size(), [1, 4, 3, 4]);
+        assert_eq!(activity, other_activity);
+        assert_ne!(direction, other_direction);
+    }
+}

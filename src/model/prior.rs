@@ -7,8 +7,12 @@
 //! The tagger has a prefix, which makes the same of a recording in every epoch of every trial and so can be kept: the
 //! frozen blocks before anything of the spatial path is heard. Where these are all, it ends with the average over bands.
 
+mod stream;
+
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
+
+pub use stream::PriorStream;
 
 use super::align::{self, Starts, TimeGrid};
 use super::arch::{Architecture, BackboneConfig, Freeze, TaggerInput};
@@ -51,7 +55,7 @@ pub(super) struct Semantic {
     /// `[B * N, C, T, F]`.
     pub(super) map: Tensor,
     /// Blocks it has been through.
-    block: usize,
+    pub(super) block: usize,
     /// Where its frames begin.
     pub(super) starts: Starts,
 }
@@ -193,6 +197,11 @@ impl Prior {
         semantic.map = blocks.run(&semantic.map, from..block, train);
         semantic.starts = semantic.starts.later(taps[block].first_s - taps[from].first_s);
         semantic.block = block;
+    }
+
+    /// What the tagger says of what its prefix heard, at the times `[T]` in seconds: `[B, T, P]`. Traceable.
+    pub fn say(&self, heard: &Heard, times_s: &Tensor) -> Tensor {
+        self.finish(self.begin(heard), times_s, false)
     }
 
     /// Runs the rest, and brings what the tagger says to the times `[T]`: `[B, T, P]`.

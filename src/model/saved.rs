@@ -137,7 +137,7 @@ pub struct SavedModel {
     pub architecture: Architecture,
     /// Class names in the order of the outputs.
     pub classes: Vec<String>,
-    /// Calibrated thresholds.
+    /// How activities become events: calibrated.
     pub decoding: Decoding,
     /// How it came to be.
     pub origin: Origin,
@@ -158,8 +158,21 @@ impl SavedModel {
         Ok(())
     }
 
+    /// Writes how activities become events alone, into a folder that has the rest.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save_decoding(&self, folder: &Path) -> Result<(), Error> {
+        Ok(fs::write_json(&folder.join(THRESHOLDS), &self.decoding)?)
+    }
+
     /// Reads a model folder.
     pub fn load(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join(THRESHOLDS);
+        let decoding: Decoding = read_json(&path)?;
+        if let Some(problem) = decoding.problem() {
+            return Err(Error::Json { path, problem });
+        }
         let path = folder.join(CLASSES);
         let classes = std::fs::read_to_string(&path).map_err(FileError::at("read", &path))?;
         let path = folder.join(WEIGHTS);
@@ -172,7 +185,7 @@ impl SavedModel {
         Ok(Self {
             architecture: read_json(&folder.join(ARCHITECTURE))?,
             classes: classes.lines().map(str::to_owned).collect(),
-            decoding: read_json(&folder.join(THRESHOLDS))?,
+            decoding,
             origin,
             variables: file.tensors,
         })

@@ -51,8 +51,8 @@ pub struct LeaderboardRow {
 }
 
 impl Store {
-    /// Trials of a study by stage and rank; those without a rank follow in the order of proposal. With `top`,
-    /// only ranks up to it.
+    /// Trials of a study by stage and rank; those without a rank follow in the order of proposal. With `stage`, only its
+    /// trials, beside those that are there to compare with: whose parameter is a preset. With `top`, only ranks up to it.
     ///
     /// # Errors
     /// [`StoreError::UnknownStage`], with the names there are.
@@ -75,7 +75,9 @@ impl Store {
         let rows = sqlx::query(
             "select leaderboard.* from leaderboard
              join stages on stages.study = leaderboard.study and stages.stage = leaderboard.stage
-             where leaderboard.study = ?1 and (?2 is null or leaderboard.stage = ?2)
+             where leaderboard.study = ?1
+               and (?2 is null or leaderboard.stage = ?2 or exists (
+                    select 1 from parameters where parameters.trial = leaderboard.trial and parameters.name = 'preset'))
                and (?3 is null or rank <= ?3)
              order by stages.position, rank is null, rank, trial",
         )

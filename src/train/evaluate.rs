@@ -4,7 +4,7 @@ use tch::Device;
 
 use super::score::Scorer;
 use crate::dataset::{self, ClassMap, Dataset, Selection};
-use crate::model::decode::DEFAULT_MERGE_DEG;
+use crate::model::decode::Decoding;
 use crate::model::predict::predict;
 use crate::model::saved::{self, SavedModel};
 use crate::seld::metric::{Average, Metric, Options, Scores};
@@ -108,9 +108,9 @@ pub fn evaluate(
         return Err(Error::Empty(evaluation.split));
     }
     let (_variables, detector) = model.detector(device)?;
-    let (thresholds, merge_deg) = match evaluation.thresholds {
-        Thresholds::Calibrated => (model.decoding.by_class(&model.classes), model.decoding.merge_deg),
-        Thresholds::Fixed(threshold) => (vec![threshold as f32; model.classes.len()], DEFAULT_MERGE_DEG),
+    let rules = match evaluation.thresholds {
+        Thresholds::Calibrated => model.decoding.rules(&model.classes),
+        Thresholds::Fixed(threshold) => Decoding::uniform(&model.classes, threshold).rules(&model.classes),
     };
     let window_s = model.architecture.train.chunk_s;
     let classes = map.map_or(model.classes.len(), |map| map.classes.len());
@@ -122,7 +122,7 @@ pub fn evaluate(
         let labels = recording.read_events()?;
         let events = match evaluation.oracle_activity {
             true => prediction.events_with_known_activity(&labels),
-            false => prediction.events(&thresholds, merge_deg),
+            false => prediction.decode(&rules),
         };
         match map {
             Some(map) => scorer.add(&map.labels(&labels), recording.frames, &map.predictions(&events)),

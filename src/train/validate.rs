@@ -24,9 +24,7 @@ pub(super) fn run(
     let chunks = side.cover();
     let recordings: Vec<&Recording> = side.recordings().collect();
     let mut finish = |source: usize, mut prediction: Prediction| {
-        let frames = recordings[source].frames as usize;
-        prediction.activity.truncate(frames * prediction.tracks * prediction.classes);
-        prediction.direction.truncate(frames * prediction.tracks * 3);
+        prediction.truncate(recordings[source].frames as usize);
         predicted(recordings[source], prediction)
     };
     let mut current: Option<(usize, Prediction)> = None;
@@ -49,8 +47,7 @@ pub(super) fn run(
                     if let Some((source, prediction)) = done {
                         finish(source, prediction)?;
                     }
-                    let nothing = Prediction { tracks, classes, activity: vec![], direction: vec![] };
-                    (chunk.source(), nothing)
+                    (chunk.source(), Prediction::empty(tracks, classes, false))
                 }
             };
             prediction.activity.extend(floats(&activity.get(row))?);

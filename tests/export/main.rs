@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod drawn;
+mod hearing;
 mod network;
 mod python;
 mod story;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use at2seld::export;
-use at2seld::model::arch::{Architecture, FusionPlacement, TemporalKind};
+use at2seld::model::arch::{Architecture, FusionPlacement, OutputFormat, TemporalKind};
 use at2seld::model::decode::Decoding;
 use at2seld::model::detector::{Detection, Detector};
 use at2seld::model::prior::{Prior, load_tagger};
@@ -30,12 +30,12 @@ pub(crate) fn architecture(placement: &[FusionPlacement], kind: TemporalKind) ->
 }
 
 /// A network with the weights it begins with, exported to a folder below `folder`.
-fn export_untrained(folder: &Path, architecture: Architecture) -> PathBuf {
+pub(crate) fn export_untrained(folder: &Path, architecture: Architecture) -> PathBuf {
     let classes = ["bell", "dog", "speech"].map(String::from).to_vec();
     let vs = VarStore::new(Device::Cpu);
     let tagger = load_tagger(&architecture.backbone, &vs).unwrap();
-    let backbone_sha256 = tagger.weights_sha256().to_owned();
-    let prior = Prior::new(tagger, architecture.backbone.input, RATE, 2.0, Device::Cpu).unwrap();
+    let backbone_sha256 = tagger.as_ref().map_or_else(String::new, |tagger| tagger.weights_sha256().into());
+    let prior = tagger.map(|tagger| Prior::new(tagger, &architecture, RATE, 2.0, Device::Cpu).unwrap());
     Detector::new(&vs, &architecture, prior, RATE, classes.len()).unwrap();
     let model = SavedModel {
         decoding: Decoding::uniform(&classes, 0.5),
@@ -85,7 +85,10 @@ fn run(module: &CModule, input: &Tensor) -> [Tensor; 2] {
     let IValue::Tuple(outputs) = module.forward_is(&[IValue::Tensor(input.shallow_clone())]).unwrap() else {
         panic!("model.pt returns no tuple")
     };
-    let [IValue::Tensor(sed), IValue::Tensor(doa)] = &outputs[..] else { panic!("not two tensors") };
+    let [IValue::Tensor(sed), IValue::Tensor(doa), rest @ ..] = &outputs[..] else {
+        panic!("not two tensors")
+    };
+    assert!(rest.len() <= 1);
     [sed.shallow_clone(), doa.shallow_clone()]
 }
 
@@ -95,14 +98,19 @@ pub(crate) fn check(exported: &Path) {
     let model = SavedModel::load(exported).unwrap();
     let (_variables, detector) = model.detector(Device::Cpu).unwrap();
     let module = CModule::load(exported.join(export::TORCHSCRIPT)).unwrap();
-    let (tracks, classes) = (model.architecture.tracks.count, model.classes.len() as i64);
+    let classes = model.classes.len() as i64;
+    let tracks = match model.architecture.output.format {
+        OutputFormat::Tracks => model.architecture.tracks.count,
+        // One for each class.
+        OutputFormat::Accdoa | OutputFormat::MultiAccdoa => model.architecture.tracks.count * classes,
+    };
     for input in inputs() {
         let [sed, doa] = run(&module, &input);
         let (batch, samples) = (input.size()[0], input.size()[2]);
         let frames = (samples / HOP + 2) / 3;
         assert_eq!(sed.size(), [batch, frames, tracks, classes], "{samples} samples");
         assert_eq!(doa.size(), [batch, frames, tracks, 3], "{samples} samples");
-        let Detection { activity, direction } = detector.forward(&input);
+        let Detection { activity, direction, .. } = detector.forward(&input);
         for (got, expected) in [(&sed, &activity), (&doa, &direction)] {
             let difference = largest_difference(got, expected);
             assert!(difference < TOLERANCE, "{samples} samples: {difference:e}");

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use at2seld::export;
-use at2seld::model::decode::Prediction;
+use at2seld::model::decode::{Prediction, Rules};
 use at2seld::model::saved::SavedModel;
 use tch::{Device, Tensor};
 
@@ -111,8 +111,11 @@ fn the_example_of_the_documentation_runs() {
         classes: model.classes.len(),
         activity: Vec::try_from(found.activity.flatten(0, -1)).unwrap(),
         direction: Vec::try_from(found.direction.flatten(0, -1)).unwrap(),
+        distance: None,
     };
-    let expected = prediction.events(&model.decoding.by_class(&model.classes), 0.0);
+    let thresholds = model.decoding.by_class(&model.classes);
+    let rules = Rules { temperature: model.decoding.temperature, ..Rules::plain(thresholds, 0.0) };
+    let expected = prediction.decode(&rules);
     let rows: Vec<Vec<i64>> =
         lines.map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect()).collect();
     assert!(rows.len() > 10, "{text}");

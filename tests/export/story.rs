@@ -48,7 +48,7 @@ fn at2seld(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-fn json(command: &mut Command) -> Value {
+pub(crate) fn json(command: &mut Command) -> Value {
     let output = command.args(["--format", "json"]).assert().success().get_output().stdout.clone();
     serde_json::from_slice(&output).unwrap()
 }

@@ -156,9 +156,9 @@ fn recordings_shorter_than_a_transform_are_heard_and_chunks_are_refused() {
     arch.features.n_fft = 8192;
     let detector = |arch: &Architecture| {
         let vs = VarStore::new(Device::Cpu);
-        let tagger = load_tagger(&arch.backbone, &vs).unwrap();
-        let prior = Prior::new(tagger, arch.backbone.input, RATE, 1.0, Device::Cpu).unwrap();
-        Detector::new(&vs, arch, prior, RATE, 5)
+        let tagger = load_tagger(&arch.backbone, &vs).unwrap().unwrap();
+        let prior = Prior::new(tagger, arch, RATE, 1.0, Device::Cpu).unwrap();
+        Detector::new(&vs, arch, Some(prior), RATE, 5)
     };
     let heard = detector(&arch).unwrap();
     for (samples, frames) in [(100, 1), (2400, 1), (2401, 2), (12_000, 5), (60_000, 25)] {

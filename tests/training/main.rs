@@ -4,6 +4,7 @@
 
 mod descriptors;
 mod ends;
+mod hearing;
 mod losses;
 mod numbers;
 mod site;

@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 
 use at2seld::dataset::augment::{Rotation, RotationKind, rotation::SWAPS};
 use at2seld::export;
+use at2seld::model::align::frame_centres;
 use at2seld::model::arch::{Architecture, Freeze, Source, TaggerInput};
 use at2seld::model::predict::predict;
 use at2seld::model::prior::{Prior, load_tagger};
@@ -28,8 +29,8 @@ fn with(input: TaggerInput, freeze: Freeze) -> Architecture {
 }
 
 fn prior(vs: &VarStore, arch: &Architecture) -> Prior {
-    let tagger = load_tagger(&arch.backbone, vs).unwrap();
-    Prior::new(tagger, arch.backbone.input, RATE, 2.0, Device::Cpu).unwrap()
+    let tagger = load_tagger(&arch.backbone, vs).unwrap().unwrap();
+    Prior::new(tagger, arch, RATE, 2.0, Device::Cpu).unwrap()
 }
 
 /// Noise, W after Y after Z after X.
@@ -49,13 +50,13 @@ fn wherever_the_prefix_ends_the_tagger_says_the_same() {
         let of = |freeze| {
             let vs = VarStore::new(Device::Cpu);
             let prior = prior(&vs, &with(input, freeze));
-            let whole = prior.whole_recording(&floats(&scene), Device::Cpu);
-            let chunk = tch::no_grad(|| prior.forward(&scene.unsqueeze(0))).squeeze_dim(0);
+            let times = frame_centres(0, 20);
+            let prefix = prior.prefix_of(&floats(&scene), Device::Cpu);
+            let _guard = tch::no_grad_guard();
+            let whole = prior.say(&prior.window(&prefix, 0.0, 2.0), &times);
+            let chunk = prior.say(&prior.hear(&scene.unsqueeze(0)), &times);
             assert!(largest_difference(&whole, &chunk) < 1e-5);
-            assert_eq!(whole.size()[0], prior.width());
-            let heard =
-                if input == TaggerInput::Omni { scene.narrow(0, 0, 1) } else { scene.shallow_clone() };
-            let prefix = prior.prefix_of(&floats(&heard), Device::Cpu);
+            assert_eq!(whole.size(), [1, 20, prior.width()]);
             let tap = prior.prefix_tap();
             assert_eq!(prefix.size()[1..], [prior.signals().count(), tap.channels, tap.bands]);
             (whole, vs.trainable_variables().len())
@@ -78,8 +79,8 @@ fn pieces_of_a_long_recording_join() {
     for freeze in [Freeze::All, Freeze::Blocks(1)] {
         let vs = VarStore::new(Device::Cpu);
         let prior = prior(&vs, &with(TaggerInput::Omni, freeze));
-        let pieces = prior.prefix_of(&floats(&scene.narrow(0, 0, 1)), Device::Cpu);
-        let whole = tch::no_grad(|| prior.prefix(&scene.unsqueeze(0)));
+        let pieces = prior.prefix_of(&floats(&scene), Device::Cpu);
+        let whole = tch::no_grad(|| prior.hear(&scene.unsqueeze(0)).frames);
         let whole = whole.squeeze_dim(0).permute([2, 0, 1, 3]);
         assert_eq!(pieces.size(), whole.size());
         assert!(largest_difference(&pieces, &whole) < 1e-5);
@@ -92,7 +93,7 @@ fn rotations_exchange_what_the_tagger_says_about_channels_and_beams() {
     for input in INPUTS {
         let vs = VarStore::new(Device::Cpu);
         let prior = prior(&vs, &with(input, Freeze::All));
-        let said = |scene: &Tensor| tch::no_grad(|| prior.prefix(scene));
+        let said = |scene: &Tensor| tch::no_grad(|| prior.hear(scene).frames);
         let before = said(&scene);
         for rotation in (0..SWAPS).map(Rotation::swap) {
             let matrix = Tensor::from_slice(&rotation.channel_matrix().concat()).view([1, 4, 4]);

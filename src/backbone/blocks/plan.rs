@@ -114,6 +114,30 @@ impl Network {
         taps
     }
 
+    /// How far before and after its centre, in seconds, the last block's frame depends on the picture: convolutions see
+    /// half their kernel on each side, pooling half of what it halves.
+    pub fn reach_s(&self) -> f64 {
+        let mut reach_s = 0.0;
+        let mut hop_s = self.picture.hop_s;
+        for block in &self.blocks {
+            for conv in &block.convs {
+                reach_s += (conv.shape[2] / 2) as f64 * hop_s;
+                if conv.stride == 2 {
+                    hop_s *= 2.0;
+                }
+                if conv.pool {
+                    reach_s += 0.5 * hop_s;
+                    hop_s *= 2.0;
+                }
+            }
+            if block.pool != Pool::Keep {
+                reach_s += 0.5 * hop_s;
+                hop_s *= 2.0;
+            }
+        }
+        reach_s
+    }
+
     /// Weights, biases, and the scales and shifts of batch norms. Constants of the front-end do not count.
     pub fn parameters(&self) -> i64 {
         let blocks = self.blocks.iter().flat_map(|block| &block.convs);
@@ -126,8 +150,8 @@ impl Network {
     }
 
     /// Values that a training step keeps of some blocks per second of sound: what goes into each convolution, batch norm
-    /// and pool.
-    pub fn kept_per_second(&self, blocks: std::ops::Range<usize>) -> f64 {
+    /// and pool. The batch norms of the first `frozen` blocks are part of their convolutions.
+    pub fn kept_per_second(&self, blocks: std::ops::Range<usize>, frozen: usize) -> f64 {
         let taps = self.taps();
         let of_block = |index: usize| {
             let (mut tap, mut kept) = (taps[index], 0.0);
@@ -142,7 +166,7 @@ impl Network {
                     kept += values(&tap);
                     tap = halved(tap, 0.5);
                 }
-                if conv.norm.is_some() {
+                if conv.norm.is_some() && index >= frozen {
                     kept += values(&tap);
                 }
             }

@@ -1,7 +1,7 @@
 //! Cost of the spatial encoder.
 
 use super::Part;
-use crate::model::arch::{Block, Convolution, EncoderConfig, Norm, PoolKind, Reduction};
+use crate::model::arch::{Activation, Block, Convolution, EncoderConfig, Norm, PoolKind, Reduction};
 use crate::model::encoder::Picture;
 use crate::model::layers::SqueezeExcitation;
 
@@ -77,7 +77,7 @@ fn block(config: &EncoderConfig, map: Map, step: [i64; 2], width: i64) -> Part {
     let mut part = unit(config, map, step, width);
     if config.block == Block::Residual {
         // What the activation between both gave is the input of the second.
-        part = part + activation(inner.values()) + unit(config, inner, [1, 1], width);
+        part = part + activation(config, inner.values()) + unit(config, inner, [1, 1], width);
         if map.channels != width || step != [1, 1] {
             let weights = map.channels * width;
             part = part + Part { parameters: weights, macs: weights * inner.cells(), kept: 0 };
@@ -90,12 +90,15 @@ fn block(config: &EncoderConfig, map: Map, step: [i64; 2], width: i64) -> Part {
             + Part::linear(narrow, width, 1)
             + Part::kept(inner.values());
     }
-    part + activation(inner.values())
+    part + activation(config, inner.values())
 }
 
-/// An activation keeps its output, which what follows would keep too.
-fn activation(_values: i64) -> Part {
-    Part::default()
+/// A rectifier keeps its output, which what follows keeps too; the others keep their input.
+fn activation(config: &EncoderConfig, values: i64) -> Part {
+    match config.activation {
+        Activation::Relu => Part::default(),
+        Activation::LeakyRelu | Activation::Elu | Activation::Gelu | Activation::Silu => Part::kept(values),
+    }
 }
 
 fn unit(config: &EncoderConfig, map: Map, step: [i64; 2], width: i64) -> Part {

@@ -32,7 +32,7 @@ pub(super) fn tagger(arch: &Architecture, blocks: &Blocks, seconds: f64) -> Tagg
     Tagger {
         trained_parameters: blocks.parameters_of(frozen..count),
         macs_per_second: signals as f64 * blocks.macs_per_second(),
-        kept: (signals as f64 * blocks.kept_per_second(first..count) * seconds) as i64,
+        kept: (signals as f64 * blocks.kept_per_second(first..count, frozen) * seconds) as i64,
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::model::arch::Architecture;
+use crate::model::{PRESET, preset};
 use crate::search::snapshot::Assignment;
 
 /// Sets the value at a dotted path; objects on the way are made where they are missing.
@@ -17,11 +18,14 @@ pub(crate) fn set(document: &mut Value, path: &str, value: Value) {
     *at = value;
 }
 
-/// The whole architecture document of a candidate: `base` with the assignment and the budget's epochs.
-/// `None` when it is not a valid architecture.
+/// The whole architecture document of a candidate: `base`, or the preset that the assignment names, with the rest of the
+/// assignment and the budget's epochs. `None` when it is not a valid architecture.
 pub(crate) fn candidate(base: &Value, assignment: &Assignment, epochs: u32) -> Option<Value> {
-    let mut document = base.clone();
-    for (key, value) in assignment {
+    let mut document = match assignment.get(PRESET) {
+        Some(name) => preset(name).ok()?.architecture().to_value(),
+        None => base.clone(),
+    };
+    for (key, value) in assignment.iter().filter(|(key, _)| *key != PRESET) {
         set(&mut document, key, value.clone());
     }
     set(&mut document, "train.epochs", epochs.into());

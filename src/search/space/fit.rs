@@ -86,7 +86,7 @@ impl Fit {
     pub(super) fn check_key(&self, path: &str, place: &Place, notes: &mut Notes) -> bool {
         let problem = if path == "train.epochs" {
             "set by the budget of each stage; take it out".to_owned()
-        } else if self.keys.iter().any(|key| key == path) {
+        } else if path == PRESET || self.keys.iter().any(|key| key == path) {
             return true;
         } else if self.is_group(path) {
             let inner = self.keys.iter().filter(|key| key.starts_with(&format!("{path}.")));

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::model::arch::Architecture;
 
 fn errors(text: &str) -> String {
     SearchSpace::parse("space.json", text).unwrap_err().to_string()
@@ -172,4 +173,44 @@ fn stage_1_tries_every_descriptor_family_once() {
         }
     }
     insta::assert_snapshot!(Vec::from_iter(named).join(" "), @"covariance diffuseness eigenvector gcc_phat ipd iv iv_sn3d iv_unit logmel magnitude pcen phase_cos_sin reactive salsa scale waveform");
+}
+
+#[test]
+fn every_space_file_that_comes_with_the_program_is_right() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("search_spaces");
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        if let Err(error) = SearchSpace::parse(&path.display().to_string(), &text) {
+            panic!("{error}");
+        }
+        files += 1;
+    }
+    assert!(files >= 4);
+}
+
+#[test]
+fn a_file_or_a_stage_may_begin_from_a_named_architecture() {
+    let text = r#"{"fixed": {"preset": "seldnet", "encoder.width": 32},
+        "stages": [{"name": "reference", "space": {"preset": {"choice": ["seldnet", "at2seld"]}},
+                    "budget": {"trials": 1, "epochs": 7}}]}"#;
+    let space = SearchSpace::parse("space.json", text).unwrap();
+    let fixed = Architecture::from_value(space.fixed.clone()).unwrap();
+    assert!(fixed.backbone.is_none());
+    assert_eq!((fixed.encoder.width, fixed.encoder.max_width), (32, 64));
+    let named = |name: &str| {
+        let assignment = [("preset".to_owned(), serde_json::json!(name))].into_iter().collect();
+        Architecture::from_value(document::candidate(&space.fixed, &assignment, 7).unwrap()).unwrap()
+    };
+    assert_eq!(named("seldnet").encoder.width, 64);
+    assert!(!named("at2seld").backbone.is_none());
+    assert_eq!(named("at2seld").train.epochs, 7);
+    for (place, text) in [
+        ("fixed.preset", text.replacen("seldnet", "other", 1)),
+        ("stages[0].space.preset", text.replacen("\"at2seld\"", "\"other\"", 1)),
+    ] {
+        let error = SearchSpace::parse("space.json", &text).unwrap_err().to_string();
+        assert!(error.contains(place) && error.contains("is no preset"), "{error}");
+    }
 }

@@ -42,7 +42,7 @@ impl Tally {
         prediction: &[FrameEvent],
         scored_frames: usize,
     ) {
-        let mut tracks = Tracks { matcher: Matcher::new(self.options.coordinates), sums: Vec::new() };
+        let mut tracks = Tracks::new(self.options);
         let threshold_deg = self.options.doa_threshold_deg;
         let (length, classes) = (self.options.frames_per_second, self.classes.counts.len());
         for_each_block([reference, prediction], length, scored_frames, |segment| {
@@ -64,15 +64,8 @@ impl Tally {
             Edition::Dcase2021 => (Average::Micro, 0.5),
             Edition::Dcase2022 => (average, 1.0),
         };
-        let values = |counts: &Counts, error_rate: f64| {
-            let le = counts.by_match(counts.angle_sum_deg, 180.0);
-            Values::of_four(error_rate, counts.f(spatial_weight), le, counts.lr())
-        };
-        let mean = |classwise: &[Values], error_rate: f64| {
-            let of = |pick: fn(&Values) -> f64| mean(classwise.iter().map(pick));
-            Values::of_four(error_rate, of(|v| v.f), of(|v| v.le), of(|v| v.lr))
-        };
-        self.classes.scores(average, values, mean)
+        let values = |counts: &Counts, error_rate| values(counts, error_rate, spatial_weight);
+        self.classes.scores(average, values, macro_mean)
     }
 
     pub(super) fn named(&self) -> Vec<(&'static str, Vec<f64>)> {
@@ -89,8 +82,20 @@ impl Tally {
     }
 }
 
+/// The scores of one class, or of all pooled.
+pub(super) fn values(counts: &Counts, error_rate: f64, spatial_weight: f64) -> Values {
+    let le = counts.by_match(counts.angle_sum_deg, 180.0);
+    Values::of_four(error_rate, counts.f(spatial_weight), le, counts.lr())
+}
+
+/// The mean over classes; the error rate is of all together.
+pub(super) fn macro_mean(classwise: &[Values], error_rate: f64) -> Values {
+    let of = |pick: fn(&Values) -> f64| mean(classwise.iter().map(pick));
+    Values::of_four(error_rate, of(|v| v.f), of(|v| v.le), of(|v| v.lr))
+}
+
 /// Counts of one class in one segment.
-fn count(cell: Cell, tracks: &mut Tracks, threshold_deg: f64) -> Counts {
+pub(super) fn count(cell: Cell, tracks: &mut Tracks, threshold_deg: f64) -> Counts {
     let [there, predicted] = [cell.reference, cell.prediction].map(|rows| busiest(rows) as u64);
     let mut counts = Counts { references: there, ..Counts::default() };
     tracks.follow(cell, there as usize);
@@ -113,13 +118,17 @@ fn count(cell: Cell, tracks: &mut Tracks, threshold_deg: f64) -> Counts {
 }
 
 /// Angles of the reference tracks of one class in one segment; keeps its memory from one to the next.
-struct Tracks {
+pub(super) struct Tracks {
     matcher: Matcher,
     /// Of every track: sum of angles in degrees, and frames in which it is matched.
     sums: Vec<(f64, f64)>,
 }
 
 impl Tracks {
+    pub(super) fn new(options: Options) -> Self {
+        Self { matcher: Matcher::new(options.coordinates), sums: Vec::new() }
+    }
+
     /// A track is the position of a row within its frame and class.
     fn follow(&mut self, cell: Cell, tracks: usize) {
         self.sums.clear();

@@ -30,6 +30,7 @@ mod matching;
 pub mod options;
 pub mod report;
 pub mod scores;
+mod shares;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -39,6 +40,7 @@ mod validation;
 pub use coordinates::Coordinates;
 pub use options::{Average, Metric, Options, Variant};
 pub use scores::{Scores, Values};
+pub use shares::{ClassShare, Pair, Shares};
 pub use validation::{VALIDATION_METRIC, ValidationScores};
 
 /// What a metric keeps of the recordings it has seen.

@@ -144,7 +144,7 @@ impl Place {
 
     fn options(&self, study: &str, workers: usize) -> Launch {
         Launch {
-            space: self.0.path().join("space.json"),
+            space: SpaceSource::File(self.0.path().join("space.json")),
             data: self.0.path().join("data"),
             layout: None,
             study: study.into(),

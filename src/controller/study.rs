@@ -11,8 +11,8 @@ use super::weights::{self, WeightsSeen};
 use crate::cache;
 use crate::dataset::{Layout, OpenOptions};
 use crate::fs::FileError;
-use crate::search::{SearchSpace, StageSpec};
 use crate::search::state::StudyState;
+use crate::search::{SearchSpace, StageSpec};
 use crate::store::{NewStudy, Settings, Store, Study};
 
 /// Where the space of a study comes from.

@@ -144,9 +144,11 @@ impl Parameter {
     /// Whether it sets a key path that `concerns` holds for: its own, or one in its values where these are settings.
     pub(crate) fn sets(&self, concerns: impl Fn(&str) -> bool) -> bool {
         match &self.domain {
-            Domain::Choice(values) if self.key == SETTINGS => {
-                values.iter().filter_map(Value::as_object).flat_map(|keys| keys.keys()).any(|key| concerns(key))
-            }
+            Domain::Choice(values) if self.key == SETTINGS => values
+                .iter()
+                .filter_map(Value::as_object)
+                .flat_map(|keys| keys.keys())
+                .any(|key| concerns(key)),
             _ => concerns(&self.key),
         }
     }

@@ -203,7 +203,10 @@ mod tests {
         let (same, interval) = difference(&heard, &heard, Average::Macro).unwrap();
         assert_eq!((same.seld, interval.seld), (0.0, [0.0, 0.0]));
         let (gain, interval) = difference(&heard, &silent, Average::Macro).unwrap();
-        assert!(gain.f > 0.9 && interval.f[0] <= gain.f && gain.f <= interval.f[1] + 1e-9, "{gain:?} {interval:?}");
+        assert!(
+            gain.f > 0.9 && interval.f[0] <= gain.f && gain.f <= interval.f[1] + 1e-9,
+            "{gain:?} {interval:?}"
+        );
         assert_eq!(difference(&[], &[], Average::Macro).map(|found| found.0.f), None);
     }
 

@@ -48,6 +48,14 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// There is no model to train on.
+    #[error(
+        "no run of the winner in study \"{study}\" has a result to fine-tune: `at2seld leaderboard {study}` shows its trials"
+    )]
+    NothingToFineTune {
+        /// The study.
+        study: String,
+    },
     /// Something is to be known of a study that has not ended.
     #[error("study \"{study}\" is not finished: the same command again goes on with it")]
     Unfinished {
@@ -132,7 +140,11 @@ impl Error {
             | Self::MapOfNothing(_)
             | Self::ClassMap { .. }
             | Self::NoMap { .. } => true,
-            Self::Failed { .. } | Self::Unfinished { .. } | Self::NoModel { .. } | Self::Model(_) => false,
+            Self::Failed { .. }
+            | Self::NothingToFineTune { .. }
+            | Self::Unfinished { .. }
+            | Self::NoModel { .. }
+            | Self::Model(_) => false,
             Self::Evaluation(error) => !matches!(error, evaluate::Error::Torch { .. }),
             Self::Controller(error) => error.is_input(),
             Self::Store(error) => error.is_input(),

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use tch::Device;
 
+use super::course::Course;
 use super::error::Error;
 use super::grid::{LeftOut, Row, WINNER};
 use super::site::{self, Site};
@@ -281,17 +282,17 @@ fn against(
 }
 
 impl Findings {
-    /// What holds for all of it, still without any scores.
-    pub fn new(study: &str, winner: TrialId, data: &str, split: Selection, epochs: u32) -> Self {
+    /// What holds for all of it, still without any scores. `data`: the name of the dataset that is trained on.
+    pub fn new(study: &str, course: &Course, data: &str, split: Selection) -> Self {
         Self {
             study: study.to_owned(),
-            winner,
+            winner: course.winner.trial,
             data: data.to_owned(),
             split: split.to_string(),
             metric: VALIDATION_METRIC,
-            epochs,
+            epochs: course.budget.epochs,
             rows: Vec::new(),
-            left_out: Vec::new(),
+            left_out: course.grid.left_out.clone(),
             transfer: Vec::new(),
         }
     }

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::error::Error;
 use super::grid::{Grid, Row};
-use super::space::Budget;
 use crate::cache;
 use crate::controller::{self, ControllerError, Launch, Opened, SpaceSource};
 use crate::dataset::{Layout, OpenOptions};
@@ -78,20 +77,6 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The study of a grid.
-    #[must_use]
-    pub fn of_grid(mut self, winner: &Winner, grid: &Grid, budget: Budget) -> Self {
-        self.space = super::space::of_grid(&winner.architecture, grid, &winner.settings, budget);
-        self
-    }
-
-    /// The study that trains the winner on, from the weights of `from`.
-    #[must_use]
-    pub fn of_fine_tuning(mut self, winner: &Winner, from: TrialId, budget: Budget) -> Self {
-        self.space = super::space::of_fine_tuning(&winner.architecture, from, &winner.settings, budget);
-        self
-    }
-
     /// Begins the study, or takes it up where it was left; `None` when it is complete. `read` hears how many recordings of
     /// how many were read.
     ///

@@ -17,6 +17,7 @@ mod data_check;
 mod data_stats;
 mod data_synth;
 mod diagnose;
+mod diagnose_flags;
 mod diagnostic_flags;
 mod doctor;
 mod error;

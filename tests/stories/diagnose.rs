@@ -23,7 +23,7 @@ const SPACE: &str = r#"{
   "stages": [{"name": "one", "space": {}, "budget": {"trials": 1, "epochs": 3}}]
 }"#;
 
-const DIAGNOSE: &str = "diagnose s --data {data} --transfer other --class-map other=map.toml --fine-tune --threads 1 \
+const DIAGNOSE: &str = "diagnose s --data {data} --transfer other --class-map other=map.toml --fine-tune \
                         --out out --format json";
 
 fn rows(place: &Place, sql: &str) -> Vec<Value> {
@@ -80,7 +80,7 @@ fn document(place: &Place) -> Value {
 
 /// Scores by `eval`.
 fn scores(place: &Place, arguments: &str) -> Value {
-    let output = place.run(&format!("eval exported --data {{data}} --format json {arguments}"));
+    let output = place.run(format!("eval exported --data {{data}} --format json {arguments}").trim());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
@@ -106,9 +106,12 @@ fn a_winner_is_trained_with_and_without() {
     for (point, arguments) in
         [("0.5", "--thresholds 0.5"), ("calibrated", ""), ("known_activity", "--oracle-activity")]
     {
-        let expected = scores(&place, arguments.trim());
+        let expected = scores(&place, arguments);
         for key in ["ER", "F", "LE", "LR", "SELD"] {
-            assert_eq!(winner[point][key], expected[key], "{point} {key}");
+            let of = |scores: &Value| scores[key].as_f64().unwrap();
+            // With another number of threads the last digits may be others.
+            let (ours, expected) = (of(&winner[point]), of(&expected));
+            assert!((ours - expected).abs() < 1e-4, "{point} {key}: {ours} and {expected}");
         }
     }
     let distinct: std::collections::BTreeSet<String> =

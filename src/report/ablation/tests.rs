@@ -3,12 +3,11 @@ use serde_json::json;
 use super::figure::Page;
 use super::*;
 use crate::ablation::{Findings, LeftOut, Points, Row, RowScores, Run, Summary, Transferred, WINNER};
-use crate::dataset::Selection;
 use crate::ids::TrialId;
 use crate::report::picture;
 use crate::report::table::Style;
-use crate::seld::metric::Values;
 use crate::seld::metric::jackknife::Interval;
+use crate::seld::metric::{VALIDATION_METRIC, Values};
 
 fn values(seld: f64) -> Values {
     Values { er: 0.6, f: 0.4, le: 20.0 * seld, lr: 0.5, seld, de: None, rde: None }
@@ -53,7 +52,17 @@ fn run(trial: i64, repeat: u32) -> Run {
 }
 
 fn findings() -> Findings {
-    let mut findings = Findings::new("first", TrialId(3), "rooms", "test".parse::<Selection>().unwrap(), 30);
+    let mut findings = Findings {
+        study: "first".into(),
+        winner: TrialId(3),
+        data: "rooms".into(),
+        split: "test".into(),
+        metric: VALIDATION_METRIC,
+        epochs: 30,
+        rows: Vec::new(),
+        left_out: Vec::new(),
+        transfer: Vec::new(),
+    };
     let row = |name: &str, key: &str| Row {
         row: name.to_owned(),
         settings: serde_json::from_value(if key.is_empty() { json!({}) } else { json!({key: "focal"}) })

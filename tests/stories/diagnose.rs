@@ -115,7 +115,7 @@ fn a_winner_is_trained_with_and_without() {
         }
     }
     let distinct: std::collections::BTreeSet<String> =
-        found["rows"].as_array().unwrap().iter().map(|row| row["0.5"]["LE"].to_string()).collect();
+        found["rows"].as_array().unwrap().iter().map(|row| row["known_activity"]["LE"].to_string()).collect();
     assert!(distinct.len() > 1, "{distinct:?}");
     // Differences are of the same recordings.
     let change = found["rows"][1]["against_winner"]["SELD"].as_f64().unwrap();

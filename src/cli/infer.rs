@@ -20,8 +20,8 @@ use crate::train::device;
 
 /// Detect events in recordings: one DCASE CSV for each; or in a stream
 ///
-/// Rows of the CSV are `frame,class,source,azimuth,elevation`, one frame every 100 ms. Recordings may be of any length:
-/// they are read, heard and decided on piece by piece.
+/// Rows of the CSV are `frame,class,source,azimuth,elevation`, and the distance in metres where the model says it, one
+/// frame every 100 ms. Recordings may be of any length: they are read, heard and decided on piece by piece.
 ///
 /// With --stream, sound comes from standard input and events go to standard output as JSON lines, each as soon as it is
 /// decided; they are the same as of a file. The first line says what is to come, and how late events are at most: the

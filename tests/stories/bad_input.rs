@@ -270,6 +270,9 @@ fn other_classes() {
     let place = Place::new();
     std::fs::write(tiny::copy(&place.path("bad")).join("classes.txt"), "bell\nbird\n").unwrap();
     place.refuses("eval {model} --data bad", 2, &["[hiss, tone]", "[bell, bird]", "class map"]);
+    let calibrate = "calibrate {model} --data bad --split test";
+    place.refuses(calibrate, 2, &["[hiss, tone]", "[bell, bird]"]);
+    place.refuses("calibrate {model} --data {data} --split fold9", 2, &["no recordings in split fold9"]);
     let map = "eval {model} --data bad --class-map";
     place.refuses(&format!("{map} none"), 2, &["no class map \"none\"", "starss-to-tau2019"]);
     place.refuses(&format!("{map} same-names"), 2, &["no class of the model has a counterpart"]);

@@ -20,6 +20,7 @@
 //! | [`worker`] | claims trials and supervises the process that trains them |
 //! | [`controller`] | the loop from snapshot to decision to store |
 //! | [`export`] | the folder a trained model is handed over in |
+//! | [`ablation`] | what the winner of a study owes to each ingredient of its training |
 //! | [`report`] | rows to tables and pictures |
 //! | [`diagnosis`] | what `doctor` says |
 //! | [`cli`] | the command line |
@@ -27,6 +28,7 @@
 //! Shared by all: [`ids`], [`fs`], [`rng`], [`cache`], [`system`], [`tensor_file`] and
 //! [`torch_ext`].
 
+pub mod ablation;
 pub mod audio;
 pub mod backbone;
 pub mod cache;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// From leaf to root.
-const PARTS: [&str; 20] = [
+const PARTS: [&str; 21] = [
     "audio",
     "seld",
     "scene",
@@ -22,6 +22,7 @@ const PARTS: [&str; 20] = [
     "worker",
     "controller",
     "export",
+    "ablation",
     "report",
     "web",
     "diagnosis",

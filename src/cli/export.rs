@@ -45,7 +45,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
 async fn winner(store: &Store, name: Option<&str>) -> anyhow::Result<TrialId> {
     let study = study(store, name).await?;
     let snapshot = store.snapshot(study.id).await.map_err(failed)?;
-    snapshot.stages.iter().rev().find_map(|stage| stage.winner).ok_or_else(|| {
+    snapshot.winner().ok_or_else(|| {
         input(anyhow::anyhow!(
             "no stage of study \"{}\" is finished yet; name a complete trial with --trial ID",
             study.name

@@ -7,7 +7,7 @@ use super::error::{self, CommandResult};
 use super::layout_arg::LayoutArg;
 use super::progress;
 use super::store_args::{StoreArgs, block_on};
-use crate::controller::{self, Launch};
+use crate::controller::{self, Launch, SpaceSource};
 use crate::train::device;
 
 /// Arguments of `launch`.
@@ -61,7 +61,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
         }
     }
     let launch = Launch {
-        space: args.space,
+        space: SpaceSource::File(args.space),
         data: args.data,
         layout: args.layout.layout,
         study: args.study,

@@ -16,6 +16,8 @@ mod data;
 mod data_check;
 mod data_stats;
 mod data_synth;
+mod diagnose;
+mod diagnose_flags;
 mod diagnostic_flags;
 mod doctor;
 mod error;
@@ -60,6 +62,8 @@ enum Command {
     Export(export::Args),
     /// Score an exported model on a dataset
     Eval(eval::Args),
+    /// Train the winner of a study again with and without each ingredient, and score all of it on several datasets
+    Diagnose(diagnose::Args),
     /// Choose the thresholds of a model anew, on recordings it was not trained on
     Calibrate(calibrate::Args),
     /// Detect events in recordings: one DCASE CSV for each; or in a stream
@@ -104,6 +108,7 @@ impl Command {
             Self::Train(args) => train::run(args),
             Self::Export(args) => export::run(args),
             Self::Eval(args) => eval::run(args),
+            Self::Diagnose(args) => diagnose::run(args),
             Self::Calibrate(args) => calibrate::run(args),
             Self::Infer(args) => infer::run(args),
             Self::Doctor(args) => doctor::run(args),

@@ -90,7 +90,7 @@ pub(super) fn parameters<'a>(
 }
 
 fn is_of_features(parameter: &Parameter) -> bool {
-    parameter.key.starts_with("features.")
+    parameter.sets(|key| key.starts_with("features."))
 }
 
 /// All combinations of values, of a continuum its two ends; `None` when there are too many.

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use crate::engine::EngineError;
 use crate::fs::FileError;
+use crate::ids::TrialId;
 use crate::search::SpaceError;
+use crate::search::state::TrialState;
 use crate::store::StoreError;
 
 /// A study that could not be begun, resumed or carried on. What is in the store stays there.
@@ -58,6 +60,19 @@ pub enum ControllerError {
         /// What is wrong.
         source: crate::backbone::Error,
     },
+    /// A trial whose weights a stage is to begin with has none.
+    #[error(
+        "stage \"{stage}\" is to begin with the weights of trial {trial}, which is {state} and has no model any more, or \
+         never had: name a complete trial in \"init_from\""
+    )]
+    NoWeights {
+        /// The stage.
+        stage: String,
+        /// The trial.
+        trial: TrialId,
+        /// Its state.
+        state: TrialState,
+    },
     /// Another process carries this study out.
     #[error(
         "study \"{study}\" is being worked on by another launch or resume: stop that one first (`at2seld stop {study}`)"
@@ -95,6 +110,7 @@ impl ControllerError {
             | Self::DataChanged { .. }
             | Self::NoValidation { .. }
             | Self::Features { .. }
+            | Self::NoWeights { .. }
             | Self::Busy { .. }
             | Self::Device { .. } => true,
             Self::Store(error) => error.is_input(),

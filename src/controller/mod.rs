@@ -18,7 +18,7 @@ pub use error::ControllerError;
 pub use interrupt::Interrupts;
 pub use notice::{Notice, Watch};
 pub use run::{Ending, run};
-pub use study::{Launch, Opened, launch, resume};
+pub use study::{Launch, Opened, SpaceSource, launch, resume};
 
 #[cfg(test)]
 mod tests;

@@ -3,21 +3,32 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::candidates;
 use super::error::ControllerError;
 use super::weights::{self, WeightsSeen};
 use crate::cache;
 use crate::dataset::{Layout, OpenOptions};
 use crate::fs::FileError;
-use crate::search::SearchSpace;
 use crate::search::state::StudyState;
+use crate::search::{SearchSpace, StageSpec};
 use crate::store::{NewStudy, Settings, Store, Study};
+
+/// Where the space of a study comes from.
+#[derive(Debug, Clone)]
+pub enum SpaceSource {
+    /// A space file.
+    File(PathBuf),
+    /// A document made by this program, and what it is called in messages.
+    Document(String, Value),
+}
 
 /// What `launch` is told.
 #[derive(Debug, Clone)]
 pub struct Launch {
-    /// The space file.
-    pub space: PathBuf,
+    /// What to search.
+    pub space: SpaceSource,
     /// The dataset folder.
     pub data: PathBuf,
     /// Its layout, where it is not to be detected.
@@ -60,9 +71,16 @@ pub async fn launch(
     launch: &Launch,
     read: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Opened, ControllerError> {
-    let text = std::fs::read_to_string(&launch.space).map_err(FileError::at("read", &launch.space))?;
-    let space = SearchSpace::parse(&launch.space.display().to_string(), &text)?;
-    let document = serde_json::from_str(&text).unwrap_or_default();
+    let (space, document) = match &launch.space {
+        SpaceSource::File(path) => {
+            let text = std::fs::read_to_string(path).map_err(FileError::at("read", path))?;
+            let space = SearchSpace::parse(&path.display().to_string(), &text)?;
+            (space, serde_json::from_str(&text).unwrap_or_default())
+        }
+        SpaceSource::Document(name, document) => {
+            (SearchSpace::from_document(name, document)?, document.clone())
+        }
+    };
     check_devices(&launch.devices)?;
     let data = std::path::absolute(&launch.data).map_err(FileError::at("find", &launch.data))?;
     // Before there is a store, and without the cache: of a dataset that cannot be used nothing is to be left.
@@ -73,6 +91,9 @@ pub async fn launch(
     candidates::check(&space, dataset.sample_rate)?;
     weights::check(&space)?;
     let store = Store::open(store_url).await?;
+    for stage in &space.stages {
+        check_init_from(&store, stage).await?;
+    }
     let fingerprint = fingerprint(&data, launch.layout, read)?;
     let new = NewStudy {
         name: launch.study.clone(),
@@ -131,6 +152,16 @@ pub async fn resume(
     }
     store.set_study_state(study.id, StudyState::Running).await?;
     Ok((study.clone(), Some(Opened { store, study, space, weights: WeightsSeen::default(), _lock: lock })))
+}
+
+/// The trial that a stage names to begin with must have weights.
+async fn check_init_from(store: &Store, stage: &StageSpec) -> Result<(), ControllerError> {
+    let Some(id) = stage.init_from else { return Ok(()) };
+    let trial = store.trial(id).await?;
+    if trial.model.is_some_and(|model| model.is_dir()) {
+        return Ok(());
+    }
+    Err(ControllerError::NoWeights { stage: stage.name.clone(), trial: id, state: trial.state })
 }
 
 /// What a dataset contains; what is found out about it is kept in the cache folder, where trainers look for it.

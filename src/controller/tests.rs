@@ -144,7 +144,7 @@ impl Place {
 
     fn options(&self, study: &str, workers: usize) -> Launch {
         Launch {
-            space: self.0.path().join("space.json"),
+            space: SpaceSource::File(self.0.path().join("space.json")),
             data: self.0.path().join("data"),
             layout: None,
             study: study.into(),
@@ -311,6 +311,38 @@ async fn a_stop_request_lets_trials_checkpoint_and_the_study_go_on_later() {
     assert_eq!(carry_out(place.resume().await, i64::MAX).await.ending, Some(Ending::Complete));
     let (study, opened) = resume(&place.url(), None, None, &|_, _| ()).await.unwrap();
     assert_eq!((study.state, opened.is_none()), (StudyState::Complete, true));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stage_may_begin_with_a_trial_of_another_study_that_has_weights() {
+    let place = Place::new();
+    carry_out(place.launch(1).await, i64::MAX).await;
+    let launch_from = async |study: &str, trial: i64| {
+        let document = serde_json::json!({
+            "fixed": {"backbone.name": "none", "fusion.placement": []},
+            "stages": [{"name": "on", "init_from": trial, "budget": {"trials": 1, "epochs": 2}}],
+        });
+        let space = SpaceSource::Document("made".into(), document);
+        launch(&place.url(), &Launch { space, ..place.options(study, 1) }, &|_, _| ()).await
+    };
+    let opened = launch_from("on", 1).await.unwrap();
+    let (store, id) = (opened.store.clone(), opened.study.id);
+    assert_eq!(carry_out(opened, i64::MAX).await.ending, Some(Ending::Complete));
+    let first = store.snapshot(id).await.unwrap().winner().unwrap();
+    // The same candidate from the weights of another trial is another.
+    let opened = launch_from("other", 2).await.unwrap();
+    let id = opened.study.id;
+    carry_out(opened, i64::MAX).await;
+    let second = store.snapshot(id).await.unwrap().winner().unwrap();
+    assert_ne!(store.trial(first).await.unwrap().key, store.trial(second).await.unwrap().key);
+
+    let unknown = launch_from("unknown", 999).await.unwrap_err();
+    assert!(unknown.is_input() && unknown.to_string().contains("999"), "{unknown}");
+    let model = store.trial(TrialId(1)).await.unwrap().model.unwrap();
+    std::fs::remove_dir_all(model).unwrap();
+    let gone = launch_from("gone", 1).await.unwrap_err();
+    assert!(gone.is_input() && gone.to_string().contains("trial 1, which is complete"), "{gone}");
+    assert!(store.study("gone").await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -21,7 +21,7 @@ use crate::search::space::Parameter;
 /// The first stage with a tagger that cannot be loaded.
 pub(super) fn check(space: &SearchSpace) -> Result<(), ControllerError> {
     let mut known = BTreeSet::new();
-    let concerns = |p: &Parameter| ["backbone.name", "backbone.weights"].contains(&p.key.as_str());
+    let concerns = |p: &Parameter| p.sets(|key| ["backbone.name", "backbone.weights"].contains(&key));
     for stage in &space.stages {
         let Some(combinations) = combinations(&parameters(space, stage, &concerns)) else { continue };
         for combination in combinations {

@@ -208,6 +208,18 @@ impl ClassMap {
         })
     }
 
+    /// The same classes compared the other way round: a model that knows the classes of the data, on data that has those of
+    /// the model. Classes keep the names that count.
+    pub fn reversed(&self) -> Self {
+        Self {
+            classes: self.classes.clone(),
+            from_model: self.from_data.clone(),
+            from_data: self.from_model.clone(),
+            unmapped: self.uncovered.clone(),
+            uncovered: self.unmapped.clone(),
+        }
+    }
+
     /// What a class of the model counts as.
     pub fn of_model(&self, class: usize) -> Option<u32> {
         self.from_model.get(class).copied().flatten()
@@ -276,6 +288,11 @@ mod tests {
         let map = ClassMap::parse("m", text, &model, &data).unwrap();
         assert_eq!((map.classes.clone(), map.unmapped.clone()), (classes(&["speech"]), classes(&["dog"])));
         assert_eq!(map.uncovered, ["bell", "siren"]);
+        let back = map.reversed();
+        assert_eq!((back.uncovered.clone(), back.unmapped.len()), (classes(&["dog"]), 2));
+        assert_eq!(found(&back.predictions(&events(&[0, 1, 2, 1]))), [0, 0]);
+        assert_eq!(found(&back.labels(&events(&[0, 2, 1, 9]))), [0, 0]);
+        assert_eq!(back.reversed(), map);
         assert_eq!(found(&map.predictions(&events(&[0, 2, 1, 9]))), [0, 0]);
         assert_eq!(found(&map.labels(&events(&[0, 1, 2, 1]))), [0, 0]);
     }

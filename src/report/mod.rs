@@ -1,5 +1,6 @@
 //! Rows to tables and pictures. Nothing here reads a store or a dataset.
 
+pub mod ablation;
 mod chart;
 pub mod dataset;
 pub mod descriptors;

@@ -40,7 +40,10 @@ pub fn decide(space: &SearchSpace, snapshot: &Snapshot, capacity: usize) -> Vec<
     };
     let active = view.trials.iter().filter(|trial| !trial.state.is_finished()).count();
     let free = capacity.saturating_sub(active);
-    let init_from = if spec.warm_start { inherited(snapshot, spec).map(|winner| winner.id) } else { None };
+    let init_from = match spec.warm_start {
+        true => inherited(snapshot, spec).map(|winner| winner.id),
+        false => spec.init_from,
+    };
     let mut drawer = Drawer { spec, view, base, init_from, seed: snapshot.seed };
     let proposals = drawer.candidates(free);
     if !proposals.is_empty() || free == 0 {

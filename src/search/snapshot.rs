@@ -71,6 +71,13 @@ pub struct Snapshot {
     pub stages: Vec<StageView>,
 }
 
+impl Snapshot {
+    /// The winner of the last stage that has one.
+    pub fn winner(&self) -> Option<TrialId> {
+        self.stages.iter().rev().find_map(|stage| stage.winner)
+    }
+}
+
 /// A trial to be added.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Proposal {

@@ -6,6 +6,9 @@ use crate::model::arch::Architecture;
 use crate::model::{PRESET, preset};
 use crate::search::snapshot::Assignment;
 
+/// The parameter whose values are objects of settings by key path: each sets several keys at once.
+pub(crate) const SETTINGS: &str = "settings";
+
 /// Sets the value at a dotted path; objects on the way are made where they are missing.
 pub(crate) fn set(document: &mut Value, path: &str, value: Value) {
     let mut at = document;
@@ -18,14 +21,16 @@ pub(crate) fn set(document: &mut Value, path: &str, value: Value) {
     *at = value;
 }
 
-/// The whole architecture document of a candidate: `base`, or the preset that the assignment names, with the rest of the
-/// assignment and the budget's epochs. `None` when it is not a valid architecture.
+/// The whole architecture document of a candidate: `base`, or the preset that the assignment names, with the [`SETTINGS`]
+/// that it names, then the rest of the assignment and the budget's epochs. `None` when it is not a valid architecture.
 pub(crate) fn candidate(base: &Value, assignment: &Assignment, epochs: u32) -> Option<Value> {
     let mut document = match assignment.get(PRESET) {
         Some(name) => preset(name).ok()?.architecture().to_value(),
         None => base.clone(),
     };
-    for (key, value) in assignment.iter().filter(|(key, _)| *key != PRESET) {
+    let together = assignment.get(SETTINGS).and_then(Value::as_object).into_iter().flatten();
+    let single = assignment.iter().filter(|(key, _)| ![PRESET, SETTINGS].contains(&key.as_str()));
+    for (key, value) in together.chain(single) {
         set(&mut document, key, value.clone());
     }
     set(&mut document, "train.epochs", epochs.into());

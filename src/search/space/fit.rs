@@ -131,6 +131,16 @@ impl Fit {
             .extend(keys.iter().filter(|key| !self.searched.contains(key)).cloned().collect::<Vec<_>>());
         let searched = self.searched.clone();
         match domain {
+            Domain::Choice(values) if path == document::SETTINGS => {
+                for (index, value) in values.iter().enumerate() {
+                    self.check_settings(value, &searched, &within.index(index), notes);
+                }
+                let inner = values.iter().filter_map(Value::as_object).flat_map(|keys| keys.keys());
+                self.searched.extend(inner.cloned());
+            }
+            _ if path == document::SETTINGS => {
+                notes.add(within, "\"settings\" takes a choice of objects, each with values by key path");
+            }
             Domain::Choice(values) => {
                 for (index, value) in values.iter().enumerate() {
                     self.check_value(path, value, &searched, &within.index(index), notes);
@@ -145,6 +155,51 @@ impl Fit {
             Domain::Float { low, high, .. } => {
                 if self.check_value(path, &Value::from(*low), &searched, &within.key("low"), notes) {
                     self.check_value(path, &Value::from(*high), &searched, &within.key("high"), notes);
+                }
+            }
+        }
+    }
+
+    /// Tries settings that a candidate has at once; what they disagree with each other in is a mistake as well.
+    fn check_settings(&self, value: &Value, free: &[String], place: &Place, notes: &mut Notes) {
+        let Some(settings) = value.as_object() else {
+            return notes.add(place, format!("expected an object with values by key path, got {value}"));
+        };
+        let known: Vec<bool> = settings
+            .keys()
+            .map(|key| match key.as_str() {
+                PRESET => {
+                    notes.add(&place.key(key), "a preset is a parameter of its own");
+                    false
+                }
+                key => self.check_key(key, &place.key(key), notes),
+            })
+            .collect();
+        if known.contains(&false) {
+            return;
+        }
+        let mut tried = self.fixed.clone();
+        for (key, value) in settings {
+            document::set(&mut tried, key, value.clone());
+        }
+        let free: Vec<&String> = free.iter().filter(|key| !settings.contains_key(*key)).collect();
+        match Architecture::from_value(tried) {
+            Err(problem) => {
+                notes.add(place, format!("does not fit the architecture: {}", message(&problem.message)))
+            }
+            Ok(architecture) => {
+                let concerns = |key: &String| settings.contains_key(key);
+                let found = architecture.validate().into_iter().find(|problem| match &problem.against {
+                    None => concerns(&problem.key),
+                    Some(against) => {
+                        (concerns(&problem.key) || concerns(against))
+                            && !free.contains(&&problem.key)
+                            && !free.contains(&against)
+                    }
+                });
+                if let Some(problem) = found {
+                    let problem = format!("{} {}", problem.key, problem.message);
+                    notes.add(place, format!("does not fit the architecture: {problem}"));
                 }
             }
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::condition::{Condition, ParameterSpace};
+use super::document::SETTINGS;
 use super::fit::Fit;
 use super::param::{Domain, Parameter};
 use super::problem::{Place, suggestion};
@@ -22,7 +23,7 @@ pub(super) fn lower_space(
     let mut whens = Vec::new();
     for (key, value) in raw {
         let at = place.key(&key);
-        let known = fit.check_key(&key, &at, notes);
+        let known = key == SETTINGS || fit.check_key(&key, &at, notes);
         let Some(raw) = notes.read::<RawParameter>(value, &at) else { continue };
         whens.push((key.clone(), raw.when.clone()));
         let Some((domain, within)) = lower_domain(raw, &at, notes) else { continue };

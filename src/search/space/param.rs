@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::condition::Condition;
+use super::document::SETTINGS;
 
 /// The values a parameter may take.
 #[derive(Debug, Clone, PartialEq)]
@@ -137,4 +138,18 @@ pub struct Parameter {
     pub domain: Domain,
     /// When it takes part; always, when empty.
     pub when: Vec<Condition>,
+}
+
+impl Parameter {
+    /// Whether it sets a key path that `concerns` holds for: its own, or one in its values where these are settings.
+    pub(crate) fn sets(&self, concerns: impl Fn(&str) -> bool) -> bool {
+        match &self.domain {
+            Domain::Choice(values) if self.key == SETTINGS => values
+                .iter()
+                .filter_map(Value::as_object)
+                .flat_map(|keys| keys.keys())
+                .any(|key| concerns(key)),
+            _ => concerns(&self.key),
+        }
+    }
 }

@@ -9,6 +9,7 @@ use super::lower::lower_space;
 use super::problem::{Place, Problem, SpaceError, suggestion};
 use super::raw::{Notes, RawBudget, RawFile, RawPromote, RawStage};
 use super::spec::{Budget, Objective, Promote, SearchSpace, StageSpec, StudyOptions};
+use crate::ids::TrialId;
 use crate::search::registry::Registry;
 use crate::search::{pruner, sampler};
 
@@ -109,6 +110,10 @@ fn lower_stage(
         let message = "true, and the stage has no \"inherit\", the earlier stage whose winner's weights trials would begin with";
         notes.add(&place.key("warm_start"), message);
     }
+    if raw.warm_start && raw.init_from.is_some() {
+        let message = "names one trial to begin with, and \"warm_start\" another: take one of them out";
+        notes.add(&place.key("init_from"), message);
+    }
     let space = lower_space(raw.space, &place.key("space"), fit, notes);
     let sampler = lower_kind(&sampler::REGISTRY, raw.sampler, "tpe", &place.key("sampler"), notes);
     let pruner = lower_kind(&pruner::REGISTRY, raw.pruner, "none", &place.key("pruner"), notes);
@@ -128,6 +133,7 @@ fn lower_stage(
         promote,
         prune_with: raw.prune_with,
         warm_start: raw.warm_start,
+        init_from: raw.init_from.map(TrialId),
     })
 }
 

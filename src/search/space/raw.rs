@@ -37,6 +37,7 @@ pub(super) struct RawStage {
     pub(super) promote: Option<Value>,
     pub(super) prune_with: Vec<String>,
     pub(super) warm_start: bool,
+    pub(super) init_from: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::condition::ParameterSpace;
+use crate::ids::TrialId;
 use crate::search::pruner::Pruner;
 use crate::search::sampler::Sampler;
 use crate::search::snapshot::Scores;
@@ -65,6 +66,8 @@ pub struct StageSpec {
     pub prune_with: Vec<String>,
     /// Whether trials begin with the weights of the winner of `inherit`, where these fit.
     pub warm_start: bool,
+    /// A trial of the store, of any study, whose weights trials begin with where these fit.
+    pub init_from: Option<TrialId>,
 }
 
 /// What a stage may spend.

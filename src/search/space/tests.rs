@@ -124,6 +124,57 @@ fn a_warm_start_is_from_the_inherited_winner() {
 }
 
 #[test]
+fn trials_may_begin_with_the_weights_of_a_trial_of_the_store() {
+    let space = SearchSpace::parse("space.json", &with_stage(r#""init_from": 17"#)).unwrap();
+    assert_eq!(space.stages[0].init_from, Some(crate::ids::TrialId(17)));
+    let text = with_stage(r#""inherit": "one", "warm_start": true, "init_from": 17"#);
+    assert!(
+        errors(&text).contains("stages[0].init_from: names one trial to begin with"),
+        "{}",
+        errors(&text)
+    );
+}
+
+#[test]
+fn a_choice_may_set_several_keys_at_once() {
+    let text = with_stage(
+        r#""space": {"settings": {"choice": [{}, {"loss.activity": "focal", "encoder.width": 8}]},
+                     "encoder.width": {"choice": [16]}}"#,
+    );
+    let space = SearchSpace::parse("space.json", &text).unwrap();
+    let all = space.stages[0].space.enumerate(10).unwrap();
+    let documents: Vec<_> =
+        all.iter().map(|assignment| document::candidate(&space.fixed, assignment, 3).unwrap()).collect();
+    let of = |path: &str| documents.iter().map(|d| d.pointer(path).unwrap().clone()).collect::<Vec<_>>();
+    assert_eq!(of("/loss/activity"), [json!("bce"), json!("focal")]);
+    // What a parameter of its own says wins.
+    assert_eq!(of("/encoder/width"), [json!(16), json!(16)]);
+}
+
+#[test]
+fn mistakes_in_settings_are_named() {
+    insta::assert_snapshot!(errors(&with_stage(
+        r#""space": {"settings": {"choice": [
+     7,
+     {"loss.activty": "focal"},
+     {"loss.activity": "fokal"},
+     {"preset": "seldnet"},
+     {"train.epochs": 3},
+     {"loss.doa": "cosine", "loss.doa_on": "all"},
+     {"loss.doa": "cosine", "loss.doa_on": "active"}
+   ]}}"#
+    )));
+    assert!(
+        errors(&with_stage(r#""space": {"settings": {"int": {"low": 1, "high": 2}}}"#))
+            .contains("takes a choice")
+    );
+    let fixed = errors(
+        r#"{"fixed": {"settings": {}}, "stages": [{"name": "a", "budget": {"trials": 1, "epochs": 1}}]}"#,
+    );
+    assert!(fixed.contains("unknown architecture key"), "{fixed}");
+}
+
+#[test]
 fn mistakes_around_conditions() {
     insta::assert_snapshot!(errors(&with_stage(
         r#""space": {

@@ -27,6 +27,34 @@ pub fn intervals(recordings: &[Tally], average: Average) -> Option<Scores<Interv
     Some(Scores { classwise: classwise.collect(), overall: values(&all.overall, &overall, quantile) })
 }
 
+/// How much the scores of one system exceed those of another on the same recordings, and the intervals of that: recordings
+/// are left out of both at once, so that what is hard for both does not count. `None` where there are no recordings.
+///
+/// # Panics
+/// They are not of the same number of recordings, which is a bug of the caller.
+pub fn difference(ours: &[Tally], others: &[Tally], average: Average) -> Option<(Values, Values<Interval>)> {
+    assert_eq!(ours.len(), others.len(), "this is a bug: systems are compared on other recordings");
+    let all = minus(&merged(ours)?.scores(average).overall, &merged(others)?.scores(average).overall);
+    let (left, right) = (leave_one_out(ours, average), leave_one_out(others, average));
+    let left_out: Vec<Values> =
+        left.iter().zip(&right).map(|(left, right)| minus(&left.overall, &right.overall)).collect();
+    let quantile = student_quantile(left_out.len());
+    Some((all, values(&all, &left_out.iter().collect::<Vec<_>>(), quantile)))
+}
+
+fn minus(a: &Values, b: &Values) -> Values {
+    let optional = |a: Option<f64>, b: Option<f64>| Some(a? - b?);
+    Values {
+        er: a.er - b.er,
+        f: a.f - b.f,
+        le: a.le - b.le,
+        lr: a.lr - b.lr,
+        seld: a.seld - b.seld,
+        de: optional(a.de, b.de),
+        rde: optional(a.rde, b.rde),
+    }
+}
+
 /// The scores of all recordings but one, for each of them; none when there is only one.
 fn leave_one_out(recordings: &[Tally], average: Average) -> Vec<Scores> {
     let classes = recordings.iter().map(Tally::classes).max().unwrap_or(0);
@@ -69,8 +97,9 @@ pub fn merged(tallies: &[Tally]) -> Option<Tally> {
     Some(sum)
 }
 
-fn student_quantile(recordings: usize) -> f64 {
-    let freedom = recordings.saturating_sub(1) as f64;
+/// The 0.975 quantile of Student's t for so many values; NaN for fewer than two.
+pub(crate) fn student_quantile(values: usize) -> f64 {
+    let freedom = values.saturating_sub(1) as f64;
     StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |student| student.inverse_cdf(0.975))
 }
 
@@ -153,6 +182,32 @@ mod tests {
                 Ok(())
             })
             .unwrap();
+    }
+
+    #[test]
+    fn a_system_differs_from_itself_by_nothing_and_from_silence_by_its_score() {
+        use crate::seld::doa::Direction;
+        use crate::seld::event::FrameEvent;
+        let direction = Direction { azimuth_deg: 10.0, elevation_deg: 0.0 };
+        let event = |frame, class| FrameEvent { frame, class, source: 0, direction, distance_m: None };
+        let tally = |labels: &[FrameEvent], said: &[FrameEvent]| {
+            let mut tally = Tally::new(Metric::Dcase2023, 2, Options::official(Metric::Dcase2023));
+            tally.add_recording(labels, said, 20);
+            tally
+        };
+        let labels: Vec<Vec<FrameEvent>> =
+            (0..4).map(|r| (0..20).map(|frame| event(frame, (frame + r) % 2)).collect()).collect();
+        let heard: Vec<Tally> =
+            labels.iter().enumerate().map(|(r, labels)| tally(labels, &labels[r..])).collect();
+        let silent: Vec<Tally> = labels.iter().map(|labels| tally(labels, &[])).collect();
+        let (same, interval) = difference(&heard, &heard, Average::Macro).unwrap();
+        assert_eq!((same.seld, interval.seld), (0.0, [0.0, 0.0]));
+        let (gain, interval) = difference(&heard, &silent, Average::Macro).unwrap();
+        assert!(
+            gain.f > 0.9 && interval.f[0] <= gain.f && gain.f <= interval.f[1] + 1e-9,
+            "{gain:?} {interval:?}"
+        );
+        assert_eq!(difference(&[], &[], Average::Macro).map(|found| found.0.f), None);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod errors;
 mod groups;
 mod heard;
 mod motion;
+mod operating;
 mod pairs;
 mod reliability;
 mod run;
@@ -29,6 +30,7 @@ pub use errors::{ClassErrors, Confusion, ErrorBreakdown, PredictionCounts, Refer
 pub use groups::{GroupScores, Grouping, Groups, UnknownGrouping};
 pub use heard::Heard;
 pub use motion::MotionScores;
+pub use operating::{OperatingPoints, operating_points};
 pub use reliability::{BINS, Bin, Calibration, ClassCalibration, Reliability};
 pub use run::{Error, Evaluated, Evaluation, Thresholds, evaluate};
 pub use sweep::{Best, Curve, Point, Sweep};

@@ -160,15 +160,25 @@ fn check(
     if metric == Metric::Dcase2019 && (asked.sweep || !asked.by.is_empty()) {
         return Err(Error::Groups { metric });
     }
-    if map.is_none() && model.classes != dataset.classes {
-        let (model, dataset) = (model.classes.clone(), dataset.classes.clone());
-        let map = ClassMap::name_for(&model, &dataset);
-        return Err(Error::Classes { model, dataset, map });
-    }
+    check_classes(model, dataset, map)?;
     if map.is_some() && evaluation.oracle_activity {
         return Err(Error::KnownActivity);
     }
     Ok(())
+}
+
+/// Without a map, model and dataset must have the same classes.
+pub(super) fn check_classes(
+    model: &SavedModel,
+    dataset: &Dataset,
+    map: Option<&ClassMap>,
+) -> Result<(), Error> {
+    if map.is_some() || model.classes == dataset.classes {
+        return Ok(());
+    }
+    let (model, dataset) = (model.classes.clone(), dataset.classes.clone());
+    let map = ClassMap::name_for(&model, &dataset);
+    Err(Error::Classes { model, dataset, map })
 }
 
 /// An evaluation under way.

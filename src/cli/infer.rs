@@ -20,12 +20,12 @@ use crate::train::device;
 
 /// Detect events in recordings: one DCASE CSV for each; or in a stream
 ///
-/// Rows of the CSV are `frame,class,source,azimuth,elevation`, one frame every 100 ms. Recordings may be of any length:
-/// they are read, heard and decided on piece by piece.
+/// Rows of the CSV are `frame,class,source,azimuth,elevation`, and the distance in metres where the model says it, one
+/// frame every 100 ms. Recordings may be of any length: they are read, heard and decided on piece by piece.
 ///
 /// With --stream, sound comes from standard input and events go to standard output as JSON lines, each as soon as it is
 /// decided; they are the same as of a file. The first line says what is to come, and how late events are at most: the
-/// time from window to window and half of what windows overlap (3.75 s for windows of 5 s, half over the one before),
+/// time from window to window and half of what windows overlap (3.8 s for windows of 5 s, half over the one before),
 /// what the tagger must hear after that (1 to 3 s), half the median filter and the least duration of the model's
 /// thresholds, and less than 0.2 s when the sample rate is converted; computing comes on top, and at the beginning the
 /// first window has to fill. A smaller --hop makes it less and takes more computing.

@@ -44,11 +44,8 @@ pub(crate) struct Args {
     /// Share of the training recordings held out for validation
     #[arg(long, value_name = "SHARE", default_value_t = 0.25)]
     validation: f64,
-    /// Begin with the weights of this model, or checkpoint, where they fit
-    ///
-    /// A folder that `train` or `export` has written, or a checkpoint (epoch-*.safetensors). What has the same name and shape
-    /// is taken; how much that was is said here and in the model card.
-    #[arg(long, value_name = "MODEL_DIR")]
+    /// Begin with the weights of this model or checkpoint where names and shapes are the same
+    #[arg(long, value_name = "DIR")]
     init_from: Option<PathBuf>,
     #[command(flatten)]
     threads: ThreadsArg,

@@ -73,7 +73,7 @@ impl Recording {
 
     /// For tests that need a name and a length only.
     #[cfg(test)]
-    pub(super) fn named(name: &str, samples: u64) -> Self {
+    pub(crate) fn named(name: &str, samples: u64) -> Self {
         let storage = crate::audio::Storage::Wav { encoding: crate::audio::Encoding::Int16, data_start: 44 };
         Self::made_up(name, AudioFormat { channels: 4, sample_rate: 24_000, samples, storage })
     }

@@ -1,8 +1,8 @@
 //! Ranges of the network's and the loss's keys, and combinations of them that make no network.
 
 use super::arch::{
-    ActivityLoss, Architecture, Block, ClassBalance, DoaDistance, DoaTargets, FusionOperator, LossConfig,
-    LossWeighting, OutputFormat, Permutation, TemporalJoin, TemporalKind, TrackKind,
+    ActivityLoss, Architecture, Block, ClassBalance, DoaDistance, DoaTargets, FusionOperator, LossWeighting,
+    OutputFormat, Permutation, TemporalJoin, TemporalKind, TrackKind,
 };
 use super::check::Check;
 use crate::dataset::sampler::Sampling;
@@ -159,7 +159,6 @@ fn loss_of_vectors(arch: &Architecture, check: &mut Check) {
         ("loss.activity", loss.activity != ActivityLoss::Bce, "\"bce\""),
         ("loss.label_smoothing", loss.label_smoothing > 0.0, "0"),
         ("loss.doa", loss.doa != DoaDistance::Mse, "\"mse\""),
-        ("loss.doa_weight", loss.doa_weight != LossConfig::default().doa_weight, "1"),
         ("loss.weighting", loss.weighting != LossWeighting::Fixed, "\"fixed\""),
     ];
     for (key, is_set, instead) in of_tracks {

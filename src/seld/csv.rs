@@ -290,15 +290,20 @@ fn number(record: &csv::StringRecord, column: usize, limits: &Limits) -> Result<
 }
 
 /// Writes events as the DCASE 2023 submission format has them: `frame,class,source,azimuth,elevation`, no
-/// header, angles in full precision. The file is either the old one or the whole new one.
+/// header, angles in full precision; and as that of 2024 has them, with the distance in metres, where it is known. The
+/// file is either the old one or the whole new one.
 ///
 /// # Errors
 /// The file cannot be written.
 pub fn write_predictions(path: &Path, events: &[FrameEvent]) -> Result<(), FileError> {
     write_atomic(path, |out| {
-        for FrameEvent { frame, class, source, direction, .. } in events {
+        for FrameEvent { frame, class, source, direction, distance_m } in events {
             let Direction { azimuth_deg, elevation_deg } = direction;
-            writeln!(out, "{frame},{class},{source},{azimuth_deg},{elevation_deg}")?;
+            write!(out, "{frame},{class},{source},{azimuth_deg},{elevation_deg}")?;
+            match distance_m {
+                Some(distance_m) => writeln!(out, ",{distance_m}")?,
+                None => writeln!(out)?,
+            }
         }
         Ok(())
     })

@@ -1,5 +1,6 @@
 //! AdamW (Loshchilov and Hutter, arXiv 1711.05101) over plain tensors, so that its state can be saved: libtorch's
-//! own, as tch wraps it, cannot be.
+//! own, as tch wraps it, cannot be. Parameters are updated one after the other, as libtorch's
+//! does, which on a CPU takes 0.2 % of a training step (benches/encoder.rs): a fused update would gain nothing there.
 
 use tch::Tensor;
 

@@ -413,14 +413,14 @@ mod tests {
         let error = Side::new(vec![(&recording, 0)], Shape { distance: true, ..shape(1) }).err().unwrap();
         assert!(error.is_input());
         let text = error.to_string();
-        assert!(text.starts_with("output.distance is true, and the labels of a say no distance"), "{text}");
+        let expected =
+            format!("output.distance is true, and the labels of {} say no distance", recording.name);
+        assert!(text.starts_with(&expected), "{text}");
     }
 
     #[test]
     fn of_class_wise_targets_every_class_has_its_own_slots() {
-        let folder = tempfile::tempdir().unwrap();
         let ahead = Direction { azimuth_deg: 0.0, elevation_deg: 0.0 };
-        let mut recording = recording(folder.path(), "a", 0, ahead);
         let left = Direction { azimuth_deg: 90.0, elevation_deg: 0.0 };
         let event = |class, source, direction, distance_m| FrameEvent {
             frame: 0,
@@ -429,7 +429,7 @@ mod tests {
             direction,
             distance_m,
         };
-        recording = recording.with_events(vec![
+        let recording = Recording::named("a", 2 * RATE as u64).with_events(vec![
             event(0, 0, ahead, Some(2.0)),
             event(1, 1, left, Some(3.0)),
             event(1, 2, ahead, Some(4.0)),

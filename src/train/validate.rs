@@ -36,7 +36,7 @@ pub(super) fn run(
         let heard = material.heard(detector.prior(), &batch)?;
         let output = detector.run(&descriptors, heard.as_ref(), false);
         total += loss.of(&output, &batch.target).total.double_value(&[]) * group.len() as f64;
-        let Detection { activity, direction, .. } = detector.detection(&output);
+        let Detection { activity, direction, distance } = detector.detection(&output);
         let [_, _, tracks, classes] = <[i64; 4]>::try_from(activity.size())
             .map_err(|size| Error::Bug(format!("activity has shape {size:?}")))?;
         let (tracks, classes) = (tracks as usize, classes as usize);
@@ -47,11 +47,14 @@ pub(super) fn run(
                     if let Some((source, prediction)) = done {
                         finish(source, prediction)?;
                     }
-                    (chunk.source(), Prediction::empty(tracks, classes, false))
+                    (chunk.source(), Prediction::empty(tracks, classes, distance.is_some()))
                 }
             };
             prediction.activity.extend(floats(&activity.get(row))?);
             prediction.direction.extend(floats(&direction.get(row))?);
+            if let (Some(kept), Some(distance)) = (&mut prediction.distance, &distance) {
+                kept.extend(floats(&distance.get(row))?);
+            }
             current = Some((source, prediction));
         }
     }

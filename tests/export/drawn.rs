@@ -133,7 +133,7 @@ fn mean(output: &Output) -> Tensor {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn every_architecture_learns_from_any_batch(arch in architecture()) {
@@ -170,7 +170,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(6))]
+    #![proptest_config(ProptestConfig::with_cases(4))]
 
     #[test]
     fn every_architecture_is_exported_and_says_the_same(arch in architecture()) {
@@ -183,7 +183,7 @@ proptest! {
 const SECONDS: i64 = 2;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn cost_is_what_a_run_takes(arch in architecture()) {

@@ -18,7 +18,7 @@ const ARCHITECTURE: &str = r#"{
     "encoder": {"stages": 1, "width": 4, "max_width": 4, "output": 8},
     "temporal": {"kind": "none"},
     "tracks": {"count": 2, "width": 4},
-    "train": {"chunk_s": 2.0, "epochs": 1}
+    "train": {"chunk_s": 2.0, "batch": 4, "learning_rate": 0.01, "epochs": 1}
 }"#;
 
 /// A folder that a command runs in, with all the files that it may need.
@@ -95,7 +95,9 @@ fn model() -> &'static Path {
     FOLDER.get_or_init(|| {
         let place = Place::new();
         let out = tiny::dataset().with_file_name("model");
-        let arguments = format!("train arch.json --data {{data}} --validation 0.5 --out {}", out.display());
+        // Long enough that its directions are more than chance.
+        let arguments = "train arch.json --data {data} --validation 0.5 --epochs 15 --out ";
+        let arguments = format!("{arguments}{}", out.display());
         let output = place.run(&arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         out
@@ -270,6 +272,9 @@ fn other_classes() {
     let place = Place::new();
     std::fs::write(tiny::copy(&place.path("bad")).join("classes.txt"), "bell\nbird\n").unwrap();
     place.refuses("eval {model} --data bad", 2, &["[hiss, tone]", "[bell, bird]", "class map"]);
+    let calibrate = "calibrate {model} --data bad --split test";
+    place.refuses(calibrate, 2, &["[hiss, tone]", "[bell, bird]"]);
+    place.refuses("calibrate {model} --data {data} --split fold9", 2, &["no recordings in split fold9"]);
     let map = "eval {model} --data bad --class-map";
     place.refuses(&format!("{map} none"), 2, &["no class map \"none\"", "starss-to-tau2019"]);
     place.refuses(&format!("{map} same-names"), 2, &["no class of the model has a counterpart"]);

@@ -6,10 +6,10 @@ use std::sync::PoisonError;
 
 use at2seld::dataset::augment::{Rotation, RotationKind, rotation::SWAPS};
 use at2seld::export;
-use at2seld::model::align::frame_centres;
+use at2seld::model::align::{Starts, frame_centres};
 use at2seld::model::arch::{Architecture, Freeze, Source, TaggerInput};
 use at2seld::model::predict::predict;
-use at2seld::model::prior::{Prior, load_tagger};
+use at2seld::model::prior::{Heard, Prior, load_tagger};
 use at2seld::model::saved::SavedModel;
 use at2seld::train::trial::TrialSpec;
 use tch::nn::VarStore;
@@ -53,7 +53,9 @@ fn wherever_the_prefix_ends_the_tagger_says_the_same() {
             let times = frame_centres(0, 20);
             let prefix = prior.prefix_of(&floats(&scene), Device::Cpu);
             let _guard = tch::no_grad_guard();
-            let whole = prior.say(&prior.window(&prefix, 0.0, 2.0), &times);
+            let frames = prefix.permute([1, 2, 0, 3]).unsqueeze(0);
+            let heard = Heard { frames, starts: Starts::All(prior.prefix_tap().first_s) };
+            let whole = prior.say(&heard, &times);
             let chunk = prior.say(&prior.hear(&scene.unsqueeze(0)), &times);
             assert!(largest_difference(&whole, &chunk) < 1e-5);
             assert_eq!(whole.size(), [1, 20, prior.width()]);

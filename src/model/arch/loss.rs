@@ -100,7 +100,8 @@ pub struct LossConfig {
     pub doa: DoaDistance,
     /// On which targets; class-wise vectors are zero where the class is not active.
     pub doa_on: DoaTargets,
-    /// Weight of the direction loss against the activity loss, which has weight 1.
+    /// Weight of the direction loss against the activity loss, which has weight 1; of class-wise formats, where both are
+    /// one, without effect.
     pub doa_weight: f64,
     /// Loss of distances, on active targets.
     pub distance: DistanceLoss,

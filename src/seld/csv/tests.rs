@@ -168,7 +168,9 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sub/a.csv");
         write_predictions(&path, &events).unwrap();
+        prop_assert_eq!(&read_in(&path, Some(13), DistanceUnit::Metres).unwrap(), &events);
         let without: Vec<_> = events.iter().map(|e| FrameEvent { distance_m: None, ..*e }).collect();
+        write_predictions(&path, &without).unwrap();
         prop_assert_eq!(read(&path, Some(13)).unwrap(), without);
         write_labels(&path, &events).unwrap();
         let labels = read(&path, Some(13)).unwrap();

@@ -42,7 +42,7 @@ impl Site {
     /// Starts `launch` and does not wait for it.
     pub fn launch(&mut self, workers: &str) {
         let data = tiny::dataset().to_str().unwrap();
-        let arguments = ["launch", "space.json", "--data", data, "--study", "s", "--seed", "7"];
+        let arguments = ["launch", "space.json", "--data", data, "--study", "s", "--seed", "1"];
         self.start(&[&arguments[..], &["--workers", workers]].concat());
     }
 

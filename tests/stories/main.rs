@@ -6,6 +6,7 @@ mod bad_input;
 mod diagnose;
 mod diagnostics;
 mod processes;
+mod reference;
 mod resume;
 mod site;
 mod tiny;

@@ -182,8 +182,14 @@ impl SavedModel {
             .get(ORIGIN_KEY)
             .and_then(|text| serde_json::from_str(text).ok())
             .ok_or(Error::Metadata { path, key: ORIGIN_KEY })?;
+        let path = folder.join(ARCHITECTURE);
+        let architecture: Architecture = read_json(&path)?;
+        // Whoever edits a model's document gets words, not a network that cannot be.
+        if let Some(problem) = architecture.validate().into_iter().next() {
+            return Err(Error::Json { path, problem: problem.to_string() });
+        }
         Ok(Self {
-            architecture: read_json(&folder.join(ARCHITECTURE))?,
+            architecture,
             classes: classes.lines().map(str::to_owned).collect(),
             decoding,
             origin,

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::bad_input::Place;
+use super::tiny;
 
 #[test]
 fn a_preset_is_trained_once_and_compared_with_in_every_stage() {
@@ -32,4 +33,21 @@ fn a_preset_is_trained_once_and_compared_with_in_every_stage() {
     };
     assert!(params("cs10") > params("cs00") && params("cs11") > params("cs01"));
     assert_eq!(rows("reference").len(), 1);
+}
+
+#[test]
+fn a_model_whose_document_makes_no_network_is_refused() {
+    let place = Place::new();
+    // The model is made by the first command that names it.
+    assert!(place.run("eval {model} --data {data}").status.success());
+    tiny::copy_folder(&tiny::dataset().with_file_name("model"), &place.path("broken"));
+    let path = place.path("broken/architecture.json");
+    let mut document: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    document["encoder"]["stages"] = 0.into();
+    std::fs::write(&path, document.to_string()).unwrap();
+    place.refuses(
+        "eval broken --data {data}",
+        2,
+        &["architecture.json", "encoder.stages: 0 is outside 1..=6"],
+    );
 }

@@ -16,16 +16,18 @@ pub(crate) struct Args {
     /// Total length of all recordings, in minutes.
     #[arg(long, value_name = "N")]
     minutes: f64,
-    /// Proportion of train to test minutes.
-    #[arg(long, value_name = "TRAIN:TEST", default_value = "3:1", value_parser = pair)]
-    split: (f64, f64),
+    /// Proportion of train to test minutes; or of train, validation and test minutes.
+    ///
+    /// No two of them share a room or a source group of events. Without validation, training holds out rooms.
+    #[arg(long, value_name = "TRAIN[:VAL]:TEST", default_value = "3:1", value_parser = split)]
+    split: [f64; 3],
     /// Seed of everything random: the same seed makes the same files.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Folder of recordings, one sub-folder a class [default: built-in procedural events].
     ///
     /// Class numbers follow the sorted names; a sub-folder `interferer` is unlabelled background. A manifest.csv
-    /// with the columns file, class and source_group keeps groups of recordings within train or test.
+    /// with the columns file, class and source_group keeps groups of recordings within one subset.
     #[arg(long, value_name = "DIR", help_heading = "Events")]
     events: Option<PathBuf>,
     /// Use the 13 built-in classes as well as those of --events.
@@ -52,7 +54,7 @@ pub(crate) struct Args {
     /// Level of an event: lowest and highest, in dB.
     #[arg(long, value_name = "LO:HI", default_value = "-5:5", value_parser = pair, allow_hyphen_values = true, help_heading = "Events")]
     gain: (f64, f64),
-    /// Rooms, those of train and test together [default: 4 for train and 2 for test].
+    /// Rooms of all subsets together [default: 4 for train, 2 for each other].
     #[arg(long, value_name = "N", help_heading = "Rooms")]
     rooms: Option<usize>,
     /// Reverberation time of a simulated room: shortest and longest, in seconds (0.15 to 1).
@@ -63,7 +65,7 @@ pub(crate) struct Args {
     /// Wav files of four channels (W, Y, Z, X) and a table rirs.csv with the columns
     /// file,azimuth,elevation,distance and, where there are several, room,trajectory,position: degrees (azimuth to
     /// the left positive), metres, names, and the order along a trajectory. Without a column room, the file's
-    /// folder is the room. Rooms are divided between train and test; sources move along trajectories only.
+    /// folder is the room. Rooms are divided between the subsets; sources move along trajectories only.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["rooms", "rt60"], help_heading = "Rooms")]
     rirs: Option<PathBuf>,
     /// Event to ambient noise ratio of a recording: lowest and highest, in dB.
@@ -75,7 +77,7 @@ pub(crate) struct Args {
     /// Folder of recorded ambient noise, instead of generated noise.
     ///
     /// Wav, flac or ogg files; those of four channels are taken as FOA, others are made diffuse. A sub-folder is a
-    /// place, whose recordings stay within train or test.
+    /// place, whose recordings stay within one subset.
     #[arg(long, value_name = "DIR", conflicts_with = "noise_tilt", help_heading = "Background")]
     ambience: Option<PathBuf>,
     /// Most unlabelled sounds in a recording [default: 2 where --events has a folder `interferer`, else 0].
@@ -87,6 +89,15 @@ fn pair(text: &str) -> Result<(f64, f64), String> {
     let parsed =
         text.split_once(':').and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
     parsed.ok_or_else(|| "expected two numbers with a colon between, as in 6:30".into())
+}
+
+fn split(text: &str) -> Result<[f64; 3], String> {
+    let parts: Option<Vec<f64>> = text.split(':').map(|part| part.trim().parse().ok()).collect();
+    match parts.as_deref() {
+        Some([train, test]) => Ok([*train, 0.0, *test]),
+        Some([train, validation, test]) if *validation > 0.0 => Ok([*train, *validation, *test]),
+        _ => Err("expected two or three numbers above 0 with colons between, as in 3:1 or 3:1:1".into()),
+    }
 }
 
 fn explain(error: SceneError) -> anyhow::Error {
@@ -131,9 +142,13 @@ pub(crate) fn run(args: Args) -> CommandResult {
     bar.finish_and_clear();
     let summary = result.map_err(explain)?;
     let ((train, train_minutes), (test, test_minutes)) = (summary.train, summary.test);
+    let validation = match summary.validation {
+        (0, _) => String::new(),
+        (recordings, minutes) => format!(", {recordings} ({minutes:.1} min) for validation"),
+    };
     eprintln!(
-        "wrote {train} recordings ({train_minutes:.1} min) for training and {test} ({test_minutes:.1} min) for \
-         testing, {} classes, to {}",
+        "wrote {train} recordings ({train_minutes:.1} min) for training{validation} and {test} \
+         ({test_minutes:.1} min) for testing, {} classes, to {}",
         summary.classes.len(),
         args.out.display()
     );

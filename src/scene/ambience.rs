@@ -28,8 +28,8 @@ impl Ambience {
     /// that lies in no sub-folder is a place of its own.
     ///
     /// # Errors
-    /// A folder that cannot be read, or that has fewer than two places.
-    pub(super) fn open(folder: &Path, seed: u64) -> Result<Self, SceneError> {
+    /// A folder that cannot be read, or that has fewer places than there are subsets.
+    pub(super) fn open(folder: &Path, subsets: &[Subset], seed: u64) -> Result<Self, SceneError> {
         let mut places = Vec::new();
         for entry in sorted_entries(folder)? {
             if entry.is_dir() {
@@ -40,12 +40,17 @@ impl Ambience {
                 places.push(vec![entry]);
             }
         }
-        if places.len() < 2 {
-            let expected = "at least two recordings (or sub-folders) of ambient noise, for train and test";
+        if places.len() < subsets.len() {
+            let expected = match subsets.contains(&Subset::Validation) {
+                true => {
+                    "at least three recordings (or sub-folders) of ambient noise, for train, val and test"
+                }
+                false => "at least two recordings (or sub-folders) of ambient noise, for train and test",
+            };
             let got = places.len().to_string();
             return Err(SceneError::Bank { path: folder.to_owned(), expected, got });
         }
-        Ok(Self { recordings: Divided::new(places, "ambience", seed) })
+        Ok(Self { recordings: Divided::new(places, subsets, "ambience", seed) })
     }
 
     /// A random stretch of `length` samples with unit mean power in W. A recording of four channels is taken as
@@ -127,7 +132,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         record(folder.path(), "hall/a.wav", 4, 24_000, 30_000);
         record(folder.path(), "street.wav", 1, 16_000, 9_000);
-        let ambience = Ambience::open(folder.path(), 1).unwrap();
+        let ambience = Ambience::open(folder.path(), &Subset::TRAIN_TEST, 1).unwrap();
         for subset in [Subset::Train, Subset::Test] {
             let foa = ambience.draw(subset, 50_000, &mut crate::rng::stream(2, &[])).unwrap();
             assert!(foa.iter().all(|channel| channel.len() == 50_000));
@@ -149,6 +154,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         record(folder.path(), "hall/a.wav", 1, 24_000, 100);
         record(folder.path(), "hall/b.wav", 1, 24_000, 100);
-        assert!(Ambience::open(folder.path(), 1).unwrap_err().to_string().contains("at least two"));
+        assert!(
+            Ambience::open(folder.path(), &Subset::TRAIN_TEST, 1)
+                .unwrap_err()
+                .to_string()
+                .contains("at least two")
+        );
     }
 }

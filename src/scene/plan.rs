@@ -10,8 +10,8 @@ use crate::seld::event::FRAMES_PER_SECOND;
 const RECORDING_S: f64 = 30.0;
 /// Shorter remainders are not made.
 const LEAST_RECORDING_S: f64 = 1.0;
-/// Rooms of the train and of the test subset where the number is not given.
-const ROOMS: (usize, usize) = (4, 2);
+/// Rooms of the train, the validation and the test subset where the number is not given.
+const ROOMS: [usize; 3] = [4, 2, 2];
 
 /// Settings of a synthesised dataset. Pairs are the lowest and the highest value; each recording (or room, or
 /// event) draws its own between them.
@@ -25,7 +25,7 @@ pub struct SynthConfig {
     pub builtin: bool,
     /// Classes to use, in the order of their numbers; all when empty.
     pub classes: Vec<String>,
-    /// Rooms of both subsets together, at least 2; 4 for train and 2 for test when absent.
+    /// Rooms of all subsets together, at least one for each; 4 for train and 2 for each other when absent.
     pub rooms: Option<usize>,
     /// Folder of measured FOA impulse responses, instead of simulated rooms.
     pub rirs: Option<PathBuf>,
@@ -52,8 +52,8 @@ pub struct SynthConfig {
     pub interferers: Option<usize>,
     /// Seed of everything random.
     pub seed: u64,
-    /// Proportion of train to test minutes, both above 0.
-    pub split: (f64, f64),
+    /// Proportion of train, validation and test minutes; only that of validation may be 0, for none.
+    pub split: [f64; 3],
 }
 
 impl SynthConfig {
@@ -79,7 +79,7 @@ impl SynthConfig {
             ambience: None,
             interferers: None,
             seed: 0,
-            split: (3.0, 1.0),
+            split: [3.0, 0.0, 1.0],
         }
     }
 
@@ -93,8 +93,17 @@ impl SynthConfig {
         };
         let minutes = self.minutes > 0.0 && self.minutes <= 100_000.0;
         check(minutes, "minutes", "a number above 0 and up to 100000", self.minutes.to_string())?;
-        let rooms = self.rooms.is_none_or(|rooms| (2..=1000).contains(&rooms));
-        check(rooms, "rooms", "2 to 1000", format!("{:?}", self.rooms.unwrap_or(0)))?;
+        let [train, validation, test] = self.split;
+        let split = train > 0.0 && validation >= 0.0 && test > 0.0 && (train + validation + test).is_finite();
+        let expected = "two or three numbers above 0, as in 3:1 or 3:1:1";
+        check(split, "split", expected, format!("{train}:{validation}:{test}"))?;
+        let subsets = self.subsets();
+        let least_s = subsets.iter().map(|subset| self.seconds(*subset)).fold(f64::INFINITY, f64::min);
+        let expected = "at least 1 second for each of train and test, and of val where there is one";
+        check(least_s >= LEAST_RECORDING_S, "minutes", expected, self.minutes.to_string())?;
+        let rooms = self.rooms.is_none_or(|rooms| (subsets.len()..=1000).contains(&rooms));
+        let expected = if subsets.len() == 2 { "2 to 1000" } else { "3 to 1000" };
+        check(rooms, "rooms", expected, format!("{:?}", self.rooms.unwrap_or(0)))?;
         check((1..=5).contains(&self.polyphony), "polyphony", "1 to 5", self.polyphony.to_string())?;
         for (key, share) in [("moving", self.moving), ("same-class", self.same_class)] {
             check((0.0..=1.0).contains(&share), key, "a share in [0, 1]", share.to_string())?;
@@ -111,35 +120,51 @@ impl SynthConfig {
         ] {
             check(low <= high && low >= least && high <= most, key, expected, format!("{low}:{high}"))?;
         }
-        let (train, test) = self.split;
-        let split = train > 0.0 && test > 0.0 && (train + test).is_finite();
-        check(split, "split", "two numbers above 0, as in 3:1", format!("{train}:{test}"))?;
-        let least_s = self.seconds(Subset::Train).min(self.seconds(Subset::Test));
-        let expected = "at least 1 second for each of train and test";
-        check(least_s >= LEAST_RECORDING_S, "minutes", expected, self.minutes.to_string())
+        Ok(())
+    }
+
+    /// The subsets that the dataset has.
+    pub(super) fn subsets(&self) -> &'static [Subset] {
+        if self.split[1] > 0.0 { &Subset::ALL } else { &Subset::TRAIN_TEST }
+    }
+
+    /// Share of the minutes that a subset has.
+    fn share(&self, subset: Subset) -> f64 {
+        self.split[subset as usize] / self.split.iter().sum::<f64>()
     }
 
     fn seconds(&self, subset: Subset) -> f64 {
-        let (train, test) = self.split;
-        let share = if subset == Subset::Train { train } else { test };
         // To the millisecond, so that 8 of 11 minutes are not a hair less than 16 recordings.
-        (self.minutes * 60_000.0 * share / (train + test)).round() / 1_000.0
+        (self.minutes * 60_000.0 * self.share(subset)).round() / 1_000.0
     }
 
-    /// Number of simulated rooms of the train and of the test subset.
-    pub(super) fn room_counts(&self) -> (usize, usize) {
-        let Some(rooms) = self.rooms else { return ROOMS };
-        let share = self.split.1 / (self.split.0 + self.split.1);
-        let test = ((rooms as f64 * share).round() as usize).clamp(1, rooms - 1);
-        (rooms - test, test)
+    /// Number of simulated rooms of each subset, in the order of [`Subset::ALL`]: in proportion to its minutes, and
+    /// at least one.
+    pub(super) fn room_counts(&self) -> [usize; 3] {
+        let subsets = self.subsets();
+        let mut counts = ROOMS;
+        if let Some(rooms) = self.rooms {
+            let mut left = rooms;
+            for (before, subset) in subsets.iter().enumerate().skip(1).rev() {
+                let share = (rooms as f64 * self.share(*subset)).round() as usize;
+                counts[*subset as usize] = share.clamp(1, left - before);
+                left -= counts[*subset as usize];
+            }
+            counts[Subset::Train as usize] = left;
+        }
+        if !subsets.contains(&Subset::Validation) {
+            counts[Subset::Validation as usize] = 0;
+        }
+        counts
     }
 
-    /// The recordings to make, in order, with so many rooms for train and test. Rooms are numbered from 1, those of
-    /// the test subset after the others.
-    pub(super) fn recordings(&self, rooms: (usize, usize)) -> Vec<RecordingPlan> {
+    /// The recordings to make, in order, with so many rooms for each subset. Rooms are numbered from 1, those of a
+    /// subset together, in the order of [`Subset::ALL`].
+    pub(super) fn recordings(&self, rooms: [usize; 3]) -> Vec<RecordingPlan> {
         let mut plans = Vec::new();
-        for (subset, first_room, rooms) in [(Subset::Train, 1, rooms.0), (Subset::Test, rooms.0 + 1, rooms.1)]
-        {
+        let mut first_room = 1;
+        for subset in self.subsets().iter().copied() {
+            let rooms = rooms[subset as usize];
             let seconds = self.seconds(subset);
             let whole = (seconds / RECORDING_S) as usize;
             let rest = seconds - whole as f64 * RECORDING_S;
@@ -153,6 +178,7 @@ impl SynthConfig {
                     frames: (seconds * FRAMES_PER_SECOND as f64).round() as usize,
                 });
             }
+            first_room += rooms;
         }
         plans
     }
@@ -161,7 +187,7 @@ impl SynthConfig {
 /// One recording to make.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct RecordingPlan {
-    /// Train or test.
+    /// The subset it belongs to.
     pub(super) subset: Subset,
     /// Number within the subset, from 0.
     pub(super) index: usize,
@@ -176,11 +202,12 @@ pub(super) struct RecordingPlan {
 impl RecordingPlan {
     /// Path below `foa_dev` and `metadata_dev`, without an extension.
     pub(super) fn stem(&self) -> String {
-        let (folder, fold) = match self.subset {
-            Subset::Train => ("dev-train-synth", 3),
-            Subset::Test => ("dev-test-synth", 4),
+        let fold = match self.subset {
+            Subset::Train => 3,
+            Subset::Validation => 2,
+            Subset::Test => 4,
         };
-        format!("{folder}/fold{fold}_room{}_mix{:03}", self.room, self.mix)
+        format!("dev-{}-synth/fold{fold}_room{}_mix{:03}", self.subset.name(), self.room, self.mix)
     }
 }
 
@@ -190,7 +217,7 @@ mod tests {
 
     #[test]
     fn minutes_and_rooms_are_divided() {
-        let config = SynthConfig { split: (8.0, 3.0), ..SynthConfig::new(11.0) };
+        let config = SynthConfig { split: [8.0, 0.0, 3.0], ..SynthConfig::new(11.0) };
         config.validate().unwrap();
         let plans = config.recordings(config.room_counts());
         let (train, test): (Vec<_>, Vec<_>) = plans.iter().partition(|plan| plan.subset == Subset::Train);
@@ -202,6 +229,23 @@ mod tests {
         assert_eq!(rooms(&train), (1..=4).collect());
         assert_eq!(rooms(&test), (5..=6).collect());
         assert_eq!(train[5].stem(), "dev-train-synth/fold3_room2_mix002");
+    }
+
+    #[test]
+    fn rooms_and_minutes_of_three_subsets() {
+        let config = SynthConfig { split: [16.0, 4.0, 10.0], rooms: Some(21), ..SynthConfig::new(30.0) };
+        config.validate().unwrap();
+        assert_eq!(config.room_counts(), [11, 3, 7]);
+        let plans = config.recordings(config.room_counts());
+        let of = |subset| plans.iter().filter(move |plan| plan.subset == subset);
+        assert_eq!(Subset::ALL.map(|subset| of(subset).count()), [32, 8, 20]);
+        assert_eq!(of(Subset::Validation).map(|plan| plan.room).min(), Some(12));
+        assert_eq!(of(Subset::Test).map(|plan| plan.room).min(), Some(15));
+        assert_eq!(of(Subset::Validation).next().unwrap().stem(), "dev-val-synth/fold2_room12_mix001");
+        for rooms in 3..12 {
+            let counts = SynthConfig { rooms: Some(rooms), ..config.clone() }.room_counts();
+            assert!(counts.iter().all(|count| *count > 0) && counts.iter().sum::<usize>() == rooms);
+        }
     }
 
     #[test]
@@ -221,8 +265,11 @@ mod tests {
             (SynthConfig { silence: 1.0, ..base.clone() }, "silence"),
             (SynthConfig { same_class: -0.1, ..base.clone() }, "same-class"),
             (SynthConfig { interferers: Some(21), ..base.clone() }, "interferers"),
-            (SynthConfig { split: (1.0, 0.0), ..base.clone() }, "split"),
-            (SynthConfig { split: (1000.0, 1.0), ..base }, "minutes"),
+            (SynthConfig { split: [1.0, 0.0, 0.0], ..base.clone() }, "split"),
+            (SynthConfig { split: [1000.0, 0.0, 1.0], ..base.clone() }, "minutes"),
+            (SynthConfig { split: [1.0, -1.0, 1.0], ..base.clone() }, "split"),
+            (SynthConfig { split: [8.0, 1.0, 8.0], minutes: 0.2, ..base.clone() }, "minutes"),
+            (SynthConfig { split: [1.0, 1.0, 1.0], rooms: Some(2), ..base }, "rooms"),
         ] {
             let message = config.validate().unwrap_err().to_string();
             assert!(message.starts_with(key), "{message}");

@@ -26,6 +26,8 @@ use crate::seld::event::{FRAMES_PER_SECOND, FrameEvent};
 pub struct SynthSummary {
     /// Recordings and minutes for training.
     pub train: (usize, f64),
+    /// Recordings and minutes for validation.
+    pub validation: (usize, f64),
     /// Recordings and minutes for testing.
     pub test: (usize, f64),
     /// Names of the classes, in the order of their numbers.
@@ -57,27 +59,28 @@ impl Synthesiser {
         let bank = match &config.events {
             None => Bank::builtin(),
             Some(folder) => {
-                let recorded = Bank::open(folder, config.seed)?;
+                let recorded = Bank::open(folder, config.subsets(), config.seed)?;
                 if config.builtin { Bank::builtin().with(recorded) } else { recorded }
             }
         };
         let bank = if config.classes.is_empty() { bank } else { bank.select(&config.classes)? };
         let (rooms, counts) = match &config.rirs {
             Some(folder) => {
-                let rooms = MeasuredRooms::open(folder, config.seed)?;
+                let rooms = MeasuredRooms::open(folder, config.subsets(), config.seed)?;
                 let counts = rooms.counts();
                 (Rooms::Measured(rooms), counts)
             }
             None => {
-                let (train, test) = config.room_counts();
+                let counts = config.room_counts();
                 let draw = |number: usize| {
                     let mut rng = rng::stream(config.seed, &["scene", "room", &number.to_string()]);
                     Room::draw(config.rt60_s, &mut rng)
                 };
-                (Rooms::Simulated((1..=train + test).map(draw).collect()), (train, test))
+                (Rooms::Simulated((1..=counts.iter().sum()).map(draw).collect()), counts)
             }
         };
-        let ambience = config.ambience.as_deref().map(|folder| Ambience::open(folder, config.seed));
+        let ambience =
+            config.ambience.as_deref().map(|folder| Ambience::open(folder, config.subsets(), config.seed));
         let supplies = Supplies { bank, rooms, ambience: ambience.transpose()? };
         let plans = config.recordings(counts);
         Ok(Self { config, supplies, plans })
@@ -115,7 +118,8 @@ impl Synthesiser {
     /// OUT/classes.txt                                          one name a line, in the order of the numbers
     /// OUT/foa_dev/dev-train-synth/fold3_room1_mix001.wav       24 kHz, 16 bit, W Y Z X
     /// OUT/metadata_dev/dev-train-synth/fold3_room1_mix001.csv  frame,class,source,azimuth,elevation,distance
-    /// OUT/foa_dev/dev-test-synth/fold4_room5_mix001.wav        other rooms, other event instances
+    /// OUT/foa_dev/dev-val-synth/fold2_room5_mix001.wav         other rooms, other event instances, where wanted
+    /// OUT/foa_dev/dev-test-synth/fold4_room7_mix001.wav        others again
     /// ```
     ///
     /// All is made in a temporary folder beside `out` and renamed at the end. `progress` is called with finished
@@ -168,7 +172,8 @@ impl Synthesiser {
             (frames.len(), minutes)
         };
         let classes = self.supplies.bank.class_names().map(str::to_owned).collect();
-        SynthSummary { train: of(Subset::Train), test: of(Subset::Test), classes }
+        let [train, validation, test] = Subset::ALL.map(of);
+        SynthSummary { train, validation, test, classes }
     }
 }
 
@@ -263,7 +268,7 @@ mod tests {
         // With moving sources and interferers, in several recordings a thread.
         let config = SynthConfig {
             seed,
-            split: (1.0, 1.0),
+            split: [1.0, 0.0, 1.0],
             moving: 0.5,
             interferers: Some(3),
             ..SynthConfig::new(1.2)

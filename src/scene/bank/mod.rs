@@ -48,11 +48,12 @@ impl Bank {
     /// A folder with one sub-folder a class, holding wav, flac or ogg files. Class numbers follow the sorted
     /// names; [`INTERFERER`] is no class. With a `manifest.csv` (columns `file`, `class`, `source_group`; others
     /// are ignored) the files it lists are used, and files of one source group stay together; without one every
-    /// file is a group of its own. `seed` decides which quarter of a class's groups is for testing.
+    /// file is a group of its own. `seed` decides which of a class's groups are for which of the `subsets`: a quarter
+    /// for testing, and a quarter of the rest for validation.
     ///
     /// # Errors
-    /// No classes, a class of fewer than two groups, a manifest that names missing files or lacks a column.
-    pub fn open(folder: &Path, seed: u64) -> Result<Self, SceneError> {
+    /// No classes, a class of fewer groups than subsets, a manifest that names missing files or lacks a column.
+    pub fn open(folder: &Path, subsets: &[Subset], seed: u64) -> Result<Self, SceneError> {
         let mut groups = folder::read(folder)?;
         let interferers = groups.remove(INTERFERER).unwrap_or_default();
         if groups.is_empty() {
@@ -61,15 +62,18 @@ impl Bank {
         }
         let mut classes = Vec::new();
         for (name, groups) in groups {
-            if groups.len() < 2 {
-                let expected = "at least two recordings (or source groups) a class, for train and test";
+            if groups.len() < subsets.len() {
+                let expected = match subsets.contains(&Subset::Validation) {
+                    true => "at least three recordings (or source groups) a class, for train, val and test",
+                    false => "at least two recordings (or source groups) a class, for train and test",
+                };
                 let path = folder.join(&name);
                 return Err(SceneError::Bank { path, expected, got: groups.len().to_string() });
             }
-            let recordings = Divided::new(groups, &name, seed);
+            let recordings = Divided::new(groups, subsets, &name, seed);
             classes.push(Class { name, generator: None, recordings });
         }
-        Ok(Self { classes, interferers: Divided::new(interferers, INTERFERER, seed) })
+        Ok(Self { classes, interferers: Divided::new(interferers, subsets, INTERFERER, seed) })
     }
 
     /// This bank and another: the classes of this one first, then what only the other has. A class of both takes
@@ -205,7 +209,7 @@ mod tests {
             }
         }
         std::fs::write(folder.path().join("manifest.csv"), manifest).unwrap();
-        let bank = Bank::open(folder.path(), 1).unwrap();
+        let bank = Bank::open(folder.path(), &Subset::TRAIN_TEST, 1).unwrap();
         assert_eq!(names(&bank), ["bird", "drum"]);
         for divided in bank.classes.iter().map(|class| &class.recordings).chain([&bank.interferers]) {
             let (train, test) = (divided.of(Subset::Train), divided.of(Subset::Test));
@@ -221,11 +225,14 @@ mod tests {
     #[test]
     fn bad_banks_are_explained() {
         let folder = tempfile::tempdir().unwrap();
-        let message = |path: &Path| Bank::open(path, 0).unwrap_err().to_string();
+        let message = |path: &Path| Bank::open(path, &Subset::TRAIN_TEST, 0).unwrap_err().to_string();
         assert!(message(&folder.path().join("nowhere")).contains("expected a folder of recordings"));
         assert!(message(folder.path()).contains("one sub-folder a class"));
         clip(folder.path(), "bird/a.wav");
         assert!(message(folder.path()).contains("at least two recordings"));
+        clip(folder.path(), "bird/b.wav");
+        let error = Bank::open(folder.path(), &Subset::ALL, 0).unwrap_err().to_string();
+        assert!(error.contains("at least three recordings"), "{error}");
         let manifest = folder.path().join("manifest.csv");
         std::fs::write(&manifest, "file,class\nbird/a.wav,bird\n").unwrap();
         assert!(message(folder.path()).contains("line 1: no column \"source_group\""));
@@ -239,7 +246,7 @@ mod tests {
         for name in ["bell/a.wav", "bell/b.wav", "anvil/a.wav", "anvil/b.wav"] {
             clip(folder.path(), name);
         }
-        let both = Bank::builtin().with(Bank::open(folder.path(), 1).unwrap());
+        let both = Bank::builtin().with(Bank::open(folder.path(), &Subset::TRAIN_TEST, 1).unwrap());
         assert_eq!((both.len(), names(&both)[13]), (14, "anvil"));
         let bell = names(&both).iter().position(|name| *name == "bell").unwrap();
         // The recordings have 12000 samples; what is generated hardly ever.

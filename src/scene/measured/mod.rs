@@ -36,35 +36,44 @@ impl MeasuredRooms {
     /// Degrees (azimuth to the left positive) and metres from the array to the source. `room`, `trajectory` and
     /// `position` may be absent: without `room`, the file's folder is the room; sources move only along responses
     /// of one trajectory, in the order of their numbers `position`, or of the rows where there is none. `seed`
-    /// decides which quarter of the rooms is for testing.
+    /// decides which rooms are for which of the `subsets`: a quarter for testing, a quarter of the rest for
+    /// validation.
     ///
     /// # Errors
-    /// No table or several, a column or file that is missing, values out of range, fewer than two rooms.
-    pub(super) fn open(folder: &Path, seed: u64) -> Result<Self, SceneError> {
+    /// No table or several, a column or file that is missing, values out of range, fewer rooms than subsets.
+    pub(super) fn open(folder: &Path, subsets: &[Subset], seed: u64) -> Result<Self, SceneError> {
         let rooms = table::read(folder)?;
-        if rooms.len() < 2 {
-            let expected = "impulse responses of at least two rooms, for train and test (a column `room`)";
+        if rooms.len() < subsets.len() {
+            let expected = match subsets.contains(&Subset::Validation) {
+                true => {
+                    "impulse responses of at least three rooms, for train, val and test (a column `room`)"
+                }
+                false => "impulse responses of at least two rooms, for train and test (a column `room`)",
+            };
             let got = rooms.len().to_string();
             return Err(SceneError::Bank { path: folder.to_owned(), expected, got });
         }
-        Ok(Self { rooms: Divided::new(rooms, "rirs", seed) })
+        Ok(Self { rooms: Divided::new(rooms, subsets, "rirs", seed) })
     }
 
-    /// Number of rooms of the train and of the test subset.
-    pub(super) fn counts(&self) -> (usize, usize) {
-        (self.rooms.of(Subset::Train).len(), self.rooms.of(Subset::Test).len())
+    /// Number of rooms of each subset, in the order of [`Subset::ALL`].
+    pub(super) fn counts(&self) -> [usize; 3] {
+        Subset::ALL.map(|subset| self.rooms.of(subset).len())
     }
 
-    /// A room by its number: from 1, those of the test subset after the others.
+    /// A room by its number: from 1, those of a subset together, in the order of [`Subset::ALL`].
+    ///
+    /// # Panics
+    /// If there is no such room.
     pub(super) fn room(&self, number: usize) -> &MeasuredRoom {
-        let train = self.rooms.of(Subset::Train);
-        train.get(number - 1).unwrap_or_else(|| &self.rooms.of(Subset::Test)[number - 1 - train.len()])
+        let mut rooms = Subset::ALL.iter().flat_map(|subset| self.rooms.of(*subset));
+        rooms.nth(number - 1).expect("a plan's rooms are counted by `counts`")
     }
 
     /// Whether sources can move in some room.
     pub(super) fn has_trajectories(&self) -> bool {
-        let (train, test) = self.counts();
-        (1..=train + test).any(|number| !self.room(number).trajectories.is_empty())
+        let mut rooms = Subset::ALL.iter().flat_map(|subset| self.rooms.of(*subset));
+        rooms.any(|room| !room.trajectories.is_empty())
     }
 }
 

@@ -49,8 +49,8 @@ fn direction(heard: &[Vec<f32>; 4], from: usize, to: usize) -> Direction {
 fn sources_are_heard_where_they_were_measured() {
     let folder = tempfile::tempdir().unwrap();
     folder_of_responses(folder.path());
-    let rooms = MeasuredRooms::open(folder.path(), 1).unwrap();
-    assert_eq!((rooms.counts(), rooms.has_trajectories()), ((1, 1), true));
+    let rooms = MeasuredRooms::open(folder.path(), &Subset::TRAIN_TEST, 1).unwrap();
+    assert_eq!((rooms.counts(), rooms.has_trajectories()), ([1, 0, 1], true));
     assert_ne!(rooms.room(1), rooms.room(2));
     let mut rng = crate::rng::stream(2, &["measured"]);
     for number in [1, 2, 1, 2] {
@@ -71,7 +71,7 @@ fn sources_are_heard_where_they_were_measured() {
 fn a_source_moves_along_a_trajectory_without_clicks() {
     let folder = tempfile::tempdir().unwrap();
     folder_of_responses(folder.path());
-    let rooms = MeasuredRooms::open(folder.path(), 1).unwrap();
+    let rooms = MeasuredRooms::open(folder.path(), &Subset::TRAIN_TEST, 1).unwrap();
     let mut rng = crate::rng::stream(3, &["measured"]);
     let source = rooms.room(1).draw_source(Some(4.0), &mut rng).unwrap();
     assert!(source.at(0.0).direction.angle_to(source.at(4.0).direction) > 20.0);
@@ -106,7 +106,7 @@ fn a_source_that_moves_on_to_longer_responses_is_heard_to_their_end() {
         table += &format!("{file},0,0,{},{room},away\n", 1.0 + f64::from(number));
     }
     std::fs::write(folder.path().join("rirs.csv"), table).unwrap();
-    let rooms = MeasuredRooms::open(folder.path(), 1).unwrap();
+    let rooms = MeasuredRooms::open(folder.path(), &Subset::TRAIN_TEST, 1).unwrap();
     // The whole way in either direction: one begins with the short response, the other with the long one.
     for stream in 0..6 {
         let mut rng = crate::rng::stream(stream, &["longer"]);
@@ -126,7 +126,7 @@ fn a_source_that_moves_on_to_longer_responses_is_heard_to_their_end() {
 #[test]
 fn bad_tables_are_explained() {
     let folder = tempfile::tempdir().unwrap();
-    let message = || MeasuredRooms::open(folder.path(), 0).unwrap_err().to_string();
+    let message = || MeasuredRooms::open(folder.path(), &Subset::TRAIN_TEST, 0).unwrap_err().to_string();
     assert!(message().contains("a table rirs.csv"));
     write_wav(&folder.path().join("a/1.wav"), 24_000, &[[0.5], [0.5], [0.0], [0.0]]).unwrap();
     write_wav(&folder.path().join("b/1.wav"), 24_000, &[[0.5], [0.5], [0.0], [0.0]]).unwrap();
@@ -146,7 +146,7 @@ fn bad_tables_are_explained() {
     }
     // Without a column `room`, the folder is the room; the direct sound comes from the left.
     with("file,azimuth,elevation,distance\na/1.wav,90,0,1\nb/1.wav,-90,0,1\n");
-    let rooms = MeasuredRooms::open(folder.path(), 0).unwrap();
+    let rooms = MeasuredRooms::open(folder.path(), &Subset::TRAIN_TEST, 0).unwrap();
     let mut rng = crate::rng::stream(3, &[]);
     let sources = [1, 2].map(|number| rooms.room(number).draw_source(None, &mut rng));
     assert_eq!(sources.iter().filter(|source| source.is_ok()).count(), 1);

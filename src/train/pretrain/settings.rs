@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Error;
-use crate::scene::Bank;
+use crate::scene::{Bank, Subset};
 
 /// Epochs that make a good tagger.
 pub const EPOCHS: u32 = 20;
@@ -82,7 +82,7 @@ impl Settings {
     /// Where its sounds come from.
     pub(super) fn bank(&self) -> Result<Bank, Error> {
         let bank = match &self.events {
-            Some(folder) => Bank::open(folder, self.seed)?,
+            Some(folder) => Bank::open(folder, &Subset::TRAIN_TEST, self.seed)?,
             None => Bank::builtin(),
         };
         let bank = if self.classes.is_empty() { bank } else { bank.select(&self.classes)? };

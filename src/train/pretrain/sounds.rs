@@ -99,7 +99,7 @@ fn generate(subset: Subset, name: &str, seed: u64, draw: Draw) -> Result<Vec<Vec
     let [training, held_out] = GENERATED;
     let (side, count) = match subset {
         Subset::Train => ("training", training),
-        Subset::Test => ("held out", held_out),
+        Subset::Validation | Subset::Test => ("held out", held_out),
     };
     let instance = |number: usize| {
         let path = ["pretrain", "instance", name, side, &number.to_string()];

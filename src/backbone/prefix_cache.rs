@@ -41,8 +41,8 @@ pub struct PrefixKey {
     pub tagger: String,
     /// Name of the tap.
     pub tap: String,
-    /// Whether the tap is averaged over bands.
-    pub averaged: bool,
+    /// Bands of the tap, or groups of bands that it is averaged over.
+    pub bands: i64,
     /// What the tagger hears of a recording.
     pub input: String,
     /// How recordings are scaled before the tagger.

@@ -19,7 +19,7 @@ mod temporal;
 mod tracks;
 mod train;
 
-pub use backbone::{BackboneConfig, Freeze, TaggerInput};
+pub use backbone::{BackboneConfig, Freeze, SignalJoin, TaggerInput};
 pub use encoder::{Activation, Block, Convolution, EncoderConfig, Norm, PoolKind, Reduction};
 pub use fusion::{FusionConfig, FusionDirection, FusionOperator, FusionPlacement};
 pub use loss::{
@@ -86,9 +86,16 @@ impl Architecture {
     /// Rotations of the [swap](RotationKind::Swap) kind exchange channels or beams, and with them what is cached of each; W
     /// no rotation changes. What is mixed goes through the tagger again, chunk by chunk.
     pub fn why_prefix_not_cached(&self) -> Option<(&'static str, &'static str)> {
-        let turns =
-            self.train.augment.rotation == RotationKind::Yaw && self.backbone.input != TaggerInput::Omni;
+        let turns = self.train.augment.rotation == RotationKind::Yaw
+            && self.backbone.input != TaggerInput::Omni
+            && !self.hears_all_around();
         turns.then_some(("train.augment.rotation", "it turns what the tagger hears by any angle"))
+    }
+
+    /// Whether the network gets of the tagger's outputs only what is about the same however the scene is turned.
+    pub fn hears_all_around(&self) -> bool {
+        let maps_meet = self.fusion.has(FusionPlacement::Early) || self.fusion.has(FusionPlacement::Middle);
+        self.backbone.signals == SignalJoin::MeanMax && !maps_meet
     }
 
     /// The setting, with its key, because of which descriptors of whole recordings are not those of the chunks that are

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::arch::{Architecture, BackboneConfig, Preset, Source};
+use super::arch::{Architecture, BackboneConfig, Preset, SignalJoin, Source, TaggerInput};
 use crate::backbone;
 use crate::features::Descriptor;
 
@@ -115,14 +115,25 @@ impl Architecture {
                     check.add("backbone.name", message);
                 }
                 Some(entry) => {
-                    let blocks = entry.network.plan().blocks.len();
+                    let plan = entry.network.plan();
+                    let blocks = plan.blocks.len();
                     let frozen = freeze.count(blocks);
                     if frozen > blocks {
                         let message = format!("{frozen} is above {blocks}, the blocks of {name}");
                         check.pair("backbone.freeze", "backbone.name", message);
                     }
+                    let (bands, most) = (self.backbone.bands, plan.taps()[blocks].bands);
+                    if !(1..=most).contains(&bands) {
+                        let message =
+                            format!("{bands} is outside 1 to {most}, the bands of the last block of {name}");
+                        check.pair("backbone.bands", "backbone.name", message);
+                    }
                 }
             },
+        }
+        if self.backbone.signals == SignalJoin::MeanMax && self.backbone.input == TaggerInput::Omni {
+            let message = "\"mean_max\" is of several signals, and backbone.input \"omni\" is one".to_owned();
+            check.pair("backbone.signals", "backbone.input", message);
         }
         check.share("backbone.dropout", self.backbone.dropout);
         check.number("backbone.learning_rate", self.backbone.learning_rate, f64::MIN_POSITIVE, 10.0);

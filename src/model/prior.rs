@@ -5,20 +5,21 @@
 //! it, and the gain belongs to the model.
 //!
 //! The tagger has a prefix, which makes the same of a recording in every epoch of every trial and so can be kept: the
-//! frozen blocks before anything of the spatial path is heard. Where these are all, it ends with the average over bands.
+//! frozen blocks before anything of the spatial path is heard. Where these are all, it ends with the averages over bands.
 
+mod outlet;
 mod stream;
 
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 
+use outlet::Outlet;
 pub use stream::PriorStream;
 
 use super::align::{self, Starts, TimeGrid};
 use super::arch::{Architecture, BackboneConfig, Freeze, TaggerInput};
 use super::meeting_place::meeting_places;
 use super::signals::Signals;
-use crate::backbone::blocks::average;
 use crate::backbone::resample::ResampleError;
 use crate::backbone::{self, Resampler, Tagger, Tap, Thaw};
 
@@ -36,6 +37,7 @@ pub struct Prior {
     tagger: Box<dyn Tagger>,
     resampler: Resampler,
     signals: Signals,
+    outlet: Outlet,
     gain: f64,
     /// Blocks of the prefix.
     prefix: usize,
@@ -123,7 +125,9 @@ impl Prior {
         let blocks = tagger.blocks();
         let meets = meeting_places(arch, blocks.count()).first().map_or(usize::MAX, |place| place.block);
         let prefix = blocks.frozen().min(meets);
-        Ok(Self { tagger, resampler, signals: Signals::new(arch.backbone.input, device), gain, prefix })
+        let signals = Signals::new(arch.backbone.input, device);
+        let outlet = Outlet::new(&arch.backbone, blocks.last().bands, device);
+        Ok(Self { tagger, resampler, signals, outlet, gain, prefix })
     }
 
     /// The tagger.
@@ -143,7 +147,7 @@ impl Prior {
 
     /// Features of the tagger's output, about all signals.
     pub fn width(&self) -> i64 {
-        self.signals.count() * self.sequence_tap().channels
+        self.outlet.width(self.signals.count(), self.tagger.blocks().last().channels)
     }
 
     /// Multiply-adds of the tagger per second of sound.
@@ -154,12 +158,12 @@ impl Prior {
     /// Where the prefix ends.
     pub fn prefix_tap(&self) -> Tap {
         let tap = self.tagger.blocks().taps()[self.prefix];
-        if self.is_all_prefix() { Tap { bands: 1, ..tap } } else { tap }
+        if self.is_all_prefix() { self.sequence_tap() } else { tap }
     }
 
-    /// Where the tagger ends: bands are averaged.
+    /// Where the tagger ends: groups of bands are averaged.
     pub fn sequence_tap(&self) -> Tap {
-        Tap { bands: 1, ..self.tagger.blocks().last() }
+        Tap { bands: self.outlet.bands(), ..self.tagger.blocks().last() }
     }
 
     /// Blocks of the prefix.
@@ -209,13 +213,13 @@ impl Prior {
         let averages = !self.is_all_prefix();
         self.run_until(&mut semantic, self.tagger.blocks().count(), train);
         let last = match averages {
-            true => average(&semantic.map).unsqueeze(-1),
+            true => self.outlet.average(&semantic.map),
             false => semantic.map,
         };
-        let rows = last.unflatten(0, [-1, self.signals.count()]).flatten(1, 2);
+        let rows = self.outlet.join(&last.unflatten(0, [-1, self.signals.count()]));
         let hop_s = self.sequence_tap().hop_s;
         let at = |x: &Tensor, first_s| align::at_times(x, TimeGrid { first_s, hop_s }, times_s);
-        semantic.starts.map(&rows, at).squeeze_dim(-1).transpose(1, 2)
+        semantic.starts.map(&rows, at).transpose(1, 2).flatten(2, 3)
     }
 
     /// Frames of the prefix that give the rest of the tagger one frame.
@@ -249,7 +253,7 @@ impl Prior {
     fn prefix_of_signals(&self, signals: &Tensor) -> Tensor {
         let picture = self.tagger.picture(signals);
         let frames = self.tagger.blocks().run(&picture, 0..self.prefix, false);
-        let frames = if self.is_all_prefix() { average(&frames).unsqueeze(-1) } else { frames };
+        let frames = if self.is_all_prefix() { self.outlet.average(&frames) } else { frames };
         frames.unflatten(0, [-1, self.signals.count()])
     }
 

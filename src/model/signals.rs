@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn other_angles_make_other_signals_of_all_but_w() {
-        let rotation = Rotation::yaw(30.0, false);
+        let rotation = Rotation::yaw(30.0, false, false);
         assert_eq!(
             ALL.map(|input| Signals::new(input, Device::Cpu).turned(rotation).is_some()),
             [true, false, false]

@@ -24,6 +24,8 @@ const BYTES_BESIDE: u64 = 4096;
 pub(super) struct Prefixes {
     cache: Option<PrefixCache>,
     signals: Signals,
+    /// Whether signals of a scene that is turned by any angle are taken as those of the scene as it was.
+    all_around: bool,
     tap: Tap,
     /// Frames that are read for a chunk.
     frames: i64,
@@ -53,7 +55,7 @@ impl Prefixes {
                 None
             }
         };
-        Ok(Self { cache, signals, tap, frames })
+        Ok(Self { cache, signals, all_around: arch.hears_all_around(), tap, frames })
     }
 
     fn open_cache(
@@ -68,7 +70,7 @@ impl Prefixes {
             weights_sha256: prior.tagger().weights_sha256().to_owned(),
             tagger: prior.tagger().name().to_owned(),
             tap: tap.name.to_owned(),
-            averaged: prior.is_all_prefix(),
+            bands: tap.bands,
             input: input.name().to_owned(),
             level: prior.gain(),
             sample_rate,
@@ -120,12 +122,14 @@ impl Prefixes {
             first_s.push(at_s);
             // [T, N, C, F]
             let frames = cache.frames(recording, first, self.frames);
-            let places = self.signals.turned(rotation).ok_or_else(|| {
-                Error::Bug(format!("{rotation:?} turns what the tagger hears, and it is cached"))
-            })?;
-            rows.push(match places.iter().zip(0..).all(|(place, index)| *place == index) {
-                true => frames,
-                false => frames.index_select(1, &Tensor::from_slice(&places)),
+            rows.push(match self.signals.turned(rotation) {
+                Some(places) if places.iter().zip(0..).all(|(place, index)| *place == index) => frames,
+                Some(places) => frames.index_select(1, &Tensor::from_slice(&places)),
+                None if self.all_around => frames,
+                None => {
+                    let what = format!("{rotation:?} turns what the tagger hears, and it is cached");
+                    return Err(Error::Bug(what));
+                }
             });
         }
         let frames = Tensor::stack(&rows, 0).to(device).permute([0, 2, 3, 1, 4]);

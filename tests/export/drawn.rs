@@ -103,16 +103,19 @@ fn tracks_and_output() -> impl Strategy<Value = (Value, Value)> {
 pub(crate) fn architecture() -> impl Strategy<Value = Architecture> {
     let features =
         select(vec![json!(["logmel", "iv"]), json!(["logmel"]), json!(["magnitude", "eigenvector"])]);
-    let tagger = (text(&["aisfx", "none"]), text(&["omni", "beams"]), select(vec![json!("all"), json!(1)]));
+    let hears = select(vec![("omni", "side_by_side"), ("beams", "side_by_side"), ("beams", "mean_max")]);
+    let tagger = (text(&["aisfx", "none"]), hears, 1i64..5, select(vec![json!("all"), json!(1)]));
     (encoder(), fusion(), temporal(), tracks_and_output(), features, tagger).prop_map(
-        |(encoder, mut fusion, temporal, (tracks, output), descriptors, (name, input, freeze))| {
+        |(encoder, mut fusion, temporal, (tracks, output), descriptors, (name, (input, signals), bands, freeze))| {
             if name == json!("none") {
                 fusion["placement"] = json!([]);
             }
             let document = json!({
                 "features": {"hop": 800, "bands": 20, "descriptors": descriptors},
                 "encoder": encoder, "fusion": fusion, "temporal": temporal, "tracks": tracks, "output": output,
-                "backbone": {"name": name, "input": input, "freeze": freeze},
+                "backbone": {
+                    "name": name, "input": input, "signals": signals, "bands": bands, "freeze": freeze,
+                },
                 "train": {"chunk_s": 2.0},
             });
             let architecture = Architecture::from_value(document).unwrap();

@@ -13,7 +13,7 @@ fn key() -> PrefixKey {
         weights_sha256: "00".into(),
         tagger: "t".into(),
         tap: "last".into(),
-        averaged: false,
+        bands: 4,
         input: "omni".into(),
         level: 1.0,
         sample_rate: 24_000,

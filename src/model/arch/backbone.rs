@@ -16,6 +16,10 @@ pub struct BackboneConfig {
     pub weights: Option<PathBuf>,
     /// What it hears of the scene.
     pub input: TaggerInput,
+    /// What is made of its outputs about several signals.
+    pub signals: SignalJoin,
+    /// Groups of bands, from low to high, over each of which its last block is averaged.
+    pub bands: i64,
     /// Which of its blocks stay as they are.
     pub freeze: Freeze,
     /// Peak learning rate of the blocks that do not; follows the same schedule as that of the rest.
@@ -30,6 +34,8 @@ impl Default for BackboneConfig {
             name: "aisfx".into(),
             weights: None,
             input: TaggerInput::Omni,
+            signals: SignalJoin::SideBySide,
+            bands: 1,
             freeze: Freeze::All,
             learning_rate: 1e-4,
             dropout: 0.2,
@@ -47,8 +53,7 @@ impl BackboneConfig {
     }
 }
 
-/// What the tagger hears of the scene; of several signals, each with the same weights, and the network gets what it says
-/// about all of them.
+/// What the tagger hears of the scene; of several signals, each with the same weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaggerInput {
@@ -69,6 +74,16 @@ impl TaggerInput {
             Self::Beams => "beams",
         }
     }
+}
+
+/// What the network gets of what the tagger says about several signals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignalJoin {
+    /// What it says about each.
+    SideBySide,
+    /// Its mean and its maximum over the signals, which no rotation that exchanges signals changes.
+    MeanMax,
 }
 
 /// Which blocks of the tagger are never trained; with their weights, the statistics of their batch norms stay. The

@@ -109,8 +109,8 @@ impl<'a> Side<'a> {
         let mut variations = Variations::new(&config.augment, seed, epoch);
         let chunk = |&place: &Place| {
             let variation = variations.draw();
-            let partner = variations.draw_partner(places.len()).map(|index| places[index]);
-            let partner = partner.filter(|&other| other != place && self.fits_with(place, other));
+            let fits = |index: usize| places[index] != place && self.fits_with(place, places[index]);
+            let partner = variations.draw_partner(places.len(), fits).map(|index| places[index]);
             Chunk { place, variation, partner: partner.map(|other| (other, variations.draw_rotation())) }
         };
         places.iter().map(chunk).collect()

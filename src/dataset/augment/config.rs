@@ -10,7 +10,7 @@ pub enum RotationKind {
     None,
     /// One of the 16 rotations and reflections that swap and negate channels (Mazzon et al., DCASE 2019).
     Swap,
-    /// Any angle around the vertical axis, with or without up and down exchanged.
+    /// Any angle around the vertical axis, with or without left and right, and up and down, exchanged.
     Yaw,
 }
 
@@ -20,8 +20,8 @@ pub enum RotationKind {
 pub struct AugmentConfig {
     /// How whole scenes are turned.
     pub rotation: RotationKind,
-    /// Share of chunks that another chunk is mixed into, in [0, 1], where both together never have more events at
-    /// once than there are tracks. The tagger hears the mixture, so its cached output is of no use for them.
+    /// Share of chunks that another chunk is mixed into, in [0, 1], as far as one is found with which there are never more
+    /// events at once than tracks. The tagger hears the mixture, so its cached output is of no use for them.
     pub mixup: f64,
     /// Largest change of level, either way, that the spatial path hears, in dB.
     pub gain_db: f64,

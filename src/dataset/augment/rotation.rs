@@ -26,11 +26,14 @@ impl Rotation {
         Self { matrix }
     }
 
-    /// Counter-clockwise around the vertical axis, then up and down exchanged if asked for.
-    pub fn yaw(angle_deg: f64, upside_down: bool) -> Self {
+    /// Left and right exchanged if asked for, then counter-clockwise around the vertical axis, then up and down exchanged
+    /// if asked for.
+    pub fn yaw(angle_deg: f64, mirrored: bool, upside_down: bool) -> Self {
         let (sine, cosine) = angle_deg.to_radians().sin_cos();
-        let (sine, cosine, z) = (sine as f32, cosine as f32, if upside_down { -1.0 } else { 1.0 });
-        Self { matrix: [[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, z]] }
+        let (sine, cosine) = (sine as f32, cosine as f32);
+        let sign = |negate: bool| if negate { -1.0 } else { 1.0 };
+        let (y, z) = (sign(mirrored), sign(upside_down));
+        Self { matrix: [[cosine, -sine * y, 0.0], [sine, cosine * y, 0.0], [0.0, 0.0, z]] }
     }
 
     /// A direction vector (x, y, z) in the turned scene.
@@ -98,10 +101,10 @@ mod tests {
         #[test]
         fn sound_and_label_turn_together(
             azimuth_deg in -180.0f64..180.0, elevation_deg in -90.0f64..90.0,
-            index in 0..SWAPS, angle_deg in -180.0f64..180.0, upside_down: bool)
+            index in 0..SWAPS, angle_deg in -180.0f64..180.0, mirrored: bool, upside_down: bool)
         {
             let direction = Direction { azimuth_deg, elevation_deg };
-            for rotation in [Rotation::swap(index), Rotation::yaw(angle_deg, upside_down)] {
+            for rotation in [Rotation::swap(index), Rotation::yaw(angle_deg, mirrored, upside_down)] {
                 prop_assert!(heard(rotation, direction).angle_to(labelled(rotation, direction)) < 0.05);
             }
         }
@@ -111,7 +114,7 @@ mod tests {
             azimuth_deg in -180.0f64..180.0, elevation_deg in -80.0f64..80.0, angle_deg in -180.0f64..180.0)
         {
             let direction = Direction { azimuth_deg, elevation_deg };
-            let turned = labelled(Rotation::yaw(angle_deg, true), direction);
+            let turned = labelled(Rotation::yaw(angle_deg, false, true), direction);
             let expected = Direction { azimuth_deg: azimuth_deg + angle_deg, elevation_deg: -elevation_deg };
             prop_assert!(turned.angle_to(expected) < 0.05);
         }

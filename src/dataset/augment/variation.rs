@@ -7,6 +7,9 @@ use super::config::{AugmentConfig, RotationKind};
 use super::rotation::{self, Rotation};
 use crate::rng;
 
+/// How many chunks are looked at for one that can be mixed into another.
+const PARTNERS: usize = 32;
+
 /// A stretch of an axis, as shares of its length.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Stripe {
@@ -103,15 +106,19 @@ impl<'a> Variations<'a> {
             RotationKind::Swap => Rotation::swap(self.rotation.random_range(0..rotation::SWAPS)),
             RotationKind::Yaw => {
                 let angle_deg = self.rotation.random_range(-180.0..180.0);
-                Rotation::yaw(angle_deg, self.rotation.random_bool(0.5))
+                let mirrored = self.rotation.random_bool(0.5);
+                Rotation::yaw(angle_deg, mirrored, self.rotation.random_bool(0.5))
             }
         }
     }
 
-    /// Which of `count` other chunks is mixed into the next chunk, if one is.
-    pub fn draw_partner(&mut self, count: usize) -> Option<usize> {
-        let (mixes, pick) = (self.mixup.random_bool(self.config.mixup), self.mixup.random::<f64>());
-        (mixes && count > 0).then(|| ((pick * count as f64) as usize).min(count - 1))
+    /// Which of `count` other chunks is mixed into the next chunk, if one is: of some that are drawn, the first that
+    /// `fits`.
+    pub fn draw_partner(&mut self, count: usize, fits: impl Fn(usize) -> bool) -> Option<usize> {
+        if !self.mixup.random_bool(self.config.mixup) || count == 0 {
+            return None;
+        }
+        (0..PARTNERS).map(|_| self.mixup.random_range(0..count)).find(|index| fits(*index))
     }
 }
 
@@ -169,7 +176,7 @@ mod tests {
                 Variation { band_mask: Stripe::default(), ..a },
                 Variation { band_mask: Stripe::default(), ..b }
             );
-            assert_eq!(with.draw_partner(7), without.draw_partner(7));
+            assert_eq!(with.draw_partner(7, |index| index > 2), without.draw_partner(7, |index| index > 2));
         }
     }
 
@@ -181,8 +188,18 @@ mod tests {
             let variation = variations.draw();
             assert!(variation.keeps_descriptors() && variation.gain == 1.0);
             assert_eq!(variation.rotation, Rotation::NONE);
-            assert_eq!(variations.draw_partner(5), None);
+            assert_eq!(variations.draw_partner(5, |_| true), None);
         }
+    }
+
+    #[test]
+    fn a_partner_fits() {
+        let config = AugmentConfig { mixup: 1.0, ..AugmentConfig::default() };
+        let mut variations = Variations::new(&config, 1, 1);
+        assert!((0..50).all(|_| variations.draw_partner(10, |index| index == 3).is_none_or(|i| i == 3)));
+        let found = (0..50).filter(|_| variations.draw_partner(10, |index| index == 3).is_some()).count();
+        assert!(found > 40, "{found} of 50");
+        assert_eq!(variations.draw_partner(10, |_| false), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help setup build demo stage1 test check clean
+.PHONY: help setup build demo stage1 quality test check clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -23,6 +23,9 @@ demo: build ## Make a dataset, search, export and score: results in results/demo
 stage1: build ## Search stage 1 over all descriptor families: table in results/stage1/
 	@bash tools/stage1.sh
 
+quality: build ## Search, then train winner and baseline equally long: table in results/quality/ (two hours)
+	@bash tools/quality.sh
+
 test: setup ## Run all tests
 	$(CARGO) test --release --locked --no-fail-fast
 
@@ -30,6 +33,6 @@ check: setup ## Format and lints, as in .ci/run
 	$(CARGO) fmt --check
 	$(CARGO) clippy --release --locked --all-targets -- -D warnings
 
-clean: ## Remove what was built and the results of demo and stage1; the cache folder stays
+clean: ## Remove what was built and the results of demo, stage1 and quality; the cache folder stays
 	$(CARGO) clean
-	rm -rf results/demo results/stage1
+	rm -rf results/demo results/stage1 results/quality

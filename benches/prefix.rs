@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use at2seld::backbone::panns::CNN14;
 use at2seld::model::arch::{Architecture, Source};
+use at2seld::model::cost::Cost;
 use at2seld::train;
 use at2seld::train::trial::{EpochReport, Instruction, Progress, TrialSpec};
 use tch::{Device, Kind, Tensor};
@@ -67,7 +68,7 @@ struct Record {
 }
 
 impl Progress for Record {
-    fn started(&mut self, _: u64, _: u64) {}
+    fn started(&mut self, _: &Cost) {}
 
     fn epoch(&mut self, report: EpochReport) -> Instruction {
         self.seconds.push(report.seconds);

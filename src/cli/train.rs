@@ -12,6 +12,7 @@ use super::interrupt;
 use super::layout_arg::LayoutArg;
 use super::threads_arg::ThreadsArg;
 use crate::model::arch::Architecture;
+use crate::model::cost::Cost;
 use crate::model::saved::{self, WarmStart};
 use crate::train::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec};
 use crate::{cache, export, fs, train};
@@ -151,10 +152,12 @@ struct Lines {
 }
 
 impl Progress for Lines {
-    fn started(&mut self, parameters: u64, macs_per_second: u64) {
+    fn started(&mut self, cost: &Cost) {
         eprintln!(
-            "{parameters} parameters, {:.1} M multiply-adds per second of audio",
-            macs_per_second as f64 / 1e6
+            "{} parameters, {:.1} M multiply-adds per second of audio, {:.1} MB of activations a chunk in training",
+            cost.parameters,
+            cost.macs_per_second as f64 / 1e6,
+            cost.activation_bytes as f64 / 1e6
         );
     }
 

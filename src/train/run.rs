@@ -51,8 +51,7 @@ pub fn run(spec: &TrialSpec, progress: &mut dyn Progress) -> Result<Outcome, Err
     let detector =
         Detector::new(&vs, &spec.architecture, prior, material.dataset.sample_rate, shape.classes)?;
     let loss = Loss::new(&vs, &spec.architecture, &fit.class_frames());
-    let cost = detector.cost(&spec.architecture);
-    progress.started(cost.parameters, cost.macs_per_second);
+    progress.started(&detector.cost(&spec.architecture));
     let train = &spec.architecture.train;
     let rate_of_backbone = spec.architecture.backbone.learning_rate / train.learning_rate;
     let optimizer =

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::Layout;
 use crate::model::arch::Architecture;
+use crate::model::cost::Cost;
 use crate::model::saved::WarmStart;
 pub use crate::seld::metric::ValidationScores;
 
@@ -73,7 +74,7 @@ pub enum Instruction {
 /// Receives a trial's reports.
 pub trait Progress {
     /// Called once, before training: the cost of the network.
-    fn started(&mut self, parameters: u64, macs_per_second: u64);
+    fn started(&mut self, cost: &Cost);
     /// Called once where the trial begins with the weights of another model.
     fn warm_started(&mut self, _: &WarmStart) {}
     /// Called after every epoch; the answer is obeyed at once.

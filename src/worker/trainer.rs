@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
 use super::protocol::Said;
+use crate::model::cost::Cost;
 use crate::train::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec};
 
 /// Serves a worker over standard input and output until the input ends.
@@ -86,7 +87,8 @@ impl Wire<'_> {
 }
 
 impl Progress for Wire<'_> {
-    fn started(&mut self, parameters: u64, macs_per_second: u64) {
+    fn started(&mut self, cost: &Cost) {
+        let Cost { parameters, macs_per_second, .. } = *cost;
         if let Err(error) = say(self.out, &Said::Started { parameters, macs_per_second }) {
             self.broken = Some(error);
         }
@@ -151,7 +153,7 @@ mod tests {
     #[test]
     fn trains_one_after_another_and_obeys() {
         let train = |_: &TrialSpec, progress: &mut dyn Progress| {
-            progress.started(5, 6);
+            progress.started(&Cost { parameters: 5, macs_per_second: 6, activation_bytes: 7 });
             match progress.epoch(report(1)) {
                 Instruction::Prune => Ok(Outcome::Pruned),
                 Instruction::Stop => Err("told to stop".to_owned()),

@@ -5,6 +5,7 @@ use std::sync::{LazyLock, Mutex};
 
 use assert_cmd::Command;
 use at2seld::model::arch::Architecture;
+use at2seld::model::cost::Cost;
 use at2seld::model::saved::SavedModel;
 use at2seld::train::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec};
 use at2seld::{cache, train};
@@ -42,7 +43,7 @@ pub(crate) struct Record {
 }
 
 impl Progress for Record {
-    fn started(&mut self, _: u64, _: u64) {}
+    fn started(&mut self, _: &Cost) {}
 
     fn epoch(&mut self, report: EpochReport) -> Instruction {
         let stops = report.epoch == self.stop_after;

@@ -1,0 +1,75 @@
+"""What `make quality` measured, as a Markdown table.
+
+Usage: quality_table.py FOLDER
+           the table
+       quality_table.py --baseline LEADERBOARD.json EPOCHS
+           the number of the baseline's trial, and the epochs in which it takes as long as the winner in EPOCHS
+"""
+
+import glob
+import json
+import math
+import os
+import re
+import statistics
+import sys
+
+SCORES = ["SELD", "ER", "F", "LE", "LR"]
+HEADS = ["network", "thresholds", "seeds", "SELD", "ER20", "F20", "LE_CD", "LR_CD", "minutes of training"]
+# Two-sided 95 % points of Student's t distribution, by degrees of freedom.
+STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+
+
+def interval(values, digits):
+    mean = statistics.mean(values)
+    if len(values) < 2 or len(values) - 1 not in STUDENT:
+        return f"{mean:.{digits}f}"
+    half = STUDENT[len(values) - 1] * statistics.stdev(values) / math.sqrt(len(values))
+    return f"{mean:.{digits}f} ± {half:.{digits}f}"
+
+
+def runs(folder, name, ending):
+    pattern = re.compile(rf"{name}-(\d+){re.escape(ending)}$")
+    found = [(pattern.search(path), path) for path in glob.glob(os.path.join(folder, f"{name}-*{ending}"))]
+    return [path for match, path in sorted(found, key=lambda item: item[1]) if match]
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def row(folder, name, thresholds, ending):
+    scores = [read(path) for path in runs(folder, name, ending)]
+    # A score that is not defined (no event was found) counts as the worst there is.
+    worst = {"LE": 180.0, "LR": 0.0}
+    column = lambda key: [worst[key] if score[key] is None else score[key] for score in scores]
+    minutes = [float(open(path, encoding="utf-8").read()) / 60 for path in runs(folder, name, ".seconds")]
+    cells = [interval(column(key), 1 if key == "LE" else 3) for key in SCORES]
+    return [name, thresholds, str(len(scores)), *cells, f"{statistics.mean(minutes):.1f}"], statistics.mean(column("SELD"))
+
+
+def table(folder):
+    print("| " + " | ".join(HEADS) + " |")
+    print("|" + " --- |" * 2 + " ---: |" * (len(HEADS) - 2))
+    means = {}
+    for name in ["at2seld", "seldnet"]:
+        for thresholds, ending in [("calibrated", ".json"), ("0.5", ".half.json")]:
+            cells, means[name, thresholds] = row(folder, name, thresholds, ending)
+            print("| " + " | ".join(cells) + " |")
+    below = 100 * (1 - means["at2seld", "calibrated"] / means["seldnet", "calibrated"])
+    print(f"\nMean ± half of the 95 % interval over seeds. SELD of at2seld is {below:.0f} % below that of seldnet.")
+
+
+def baseline(leaderboard, epochs):
+    trials = read(leaderboard)
+    reference = next(trial for trial in trials if dict(trial["parameters"]).get("preset") == "seldnet")
+    winner = next(trial for trial in trials if trial["stage"] == trials[-1]["stage"] and trial["rank"] == 1)
+    pace = lambda trial: trial["seconds"] / trial["epochs"]
+    print(reference["trial"], round(epochs * pace(winner) / pace(reference)))
+
+
+if sys.argv[1] == "--baseline":
+    baseline(sys.argv[2], int(sys.argv[3]))
+else:
+    table(sys.argv[1])

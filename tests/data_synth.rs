@@ -82,6 +82,8 @@ fn wrong_settings_are_named() {
     for (arguments, says) in [
         (&["--minutes", "0"][..], "minutes: expected"),
         (&["--minutes", "1", "--snr", "20"], "expected two numbers"),
+        (&["--minutes", "1", "--split", "1:0:1"], "expected two or three numbers above 0"),
+        (&["--minutes", "1", "--split", "1:1:1", "--rooms", "2"], "rooms: expected 3 to 1000"),
         (&["--minutes", "1", "--snr", "20:10"], "snr: expected"),
         (&["--minutes", "1", "--moving", "2"], "moving: expected"),
         (&["--minutes", "1", "--events", "/nowhere"], "/nowhere: expected a folder of recordings"),
@@ -96,6 +98,27 @@ fn wrong_settings_are_named() {
         synth(&set, arguments).code(2).stderr(predicate::str::contains(says));
     }
     assert!(files_below(folder.path()).is_empty());
+}
+
+#[test]
+fn validation_has_rooms_of_its_own_and_training_uses_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = folder.path().join("set");
+    synth(&set, &["--minutes", "1", "--split", "2:1:1", "--rooms", "4"]).success().stderr(
+        predicate::str::contains("for training, 1 (0.2 min) for validation and 1 (0.2 min) for testing"),
+    );
+    let recordings = files_below(&set.join("foa_dev"));
+    let expected = [
+        "dev-test-synth/fold4_room4_mix001.wav",
+        "dev-train-synth/fold3_room1_mix001.wav",
+        "dev-val-synth/fold2_room3_mix001.wav",
+    ];
+    assert_eq!(recordings, expected);
+    let dataset = at2seld::dataset::Dataset::open(&set).unwrap();
+    let (fit, held_out) = dataset.holdout(0.25);
+    assert_eq!((fit.len(), held_out.len()), (1, 1));
+    assert_eq!(held_out[0].name, "fold2_room3_mix001");
+    check_recordings(&set, 13);
 }
 
 /// A hiss of half a second that is different for every name.

@@ -13,7 +13,7 @@ program="${CARGO_TARGET_DIR:-target}/release/at2seld"
 events="${QUALITY_EVENTS:-${AT2SELD_SHARED:-../shared}/data/events}"
 out="${QUALITY_OUT:-results/quality}"
 space="${QUALITY_SPACE:-search_spaces/quality.json}"
-epochs="${QUALITY_EPOCHS:-200}"
+epochs="${QUALITY_EPOCHS:-170}"
 seeds="${QUALITY_SEEDS:-1 2 3}"
 store="sqlite:$out/quality.db"
 
@@ -51,7 +51,7 @@ launched=no
 # The winner, and the row of the baseline; their thresholds were chosen on recordings they had not met.
 "$program" export quality --store "$store" --out "$out/at2seld"
 read -r baseline baseline_epochs <<<"$(python3 tools/quality_table.py --baseline "$out/leaderboard.json" "$epochs")"
-"$program" export quality --store "$store" --trial "$baseline" --out "$out/seldnet"
+"$program" export --store "$store" --trial "$baseline" --out "$out/seldnet"
 
 echo "== 3/4 training on all 20 minutes: $epochs epochs, seldnet $baseline_epochs, seeds $seeds"
 # The same files, of which validation is for training as well.

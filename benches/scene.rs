@@ -18,7 +18,7 @@ fn three_sources(rt60_s: f64, moving: f64) -> SynthConfig {
         silence: 0.0,
         moving,
         rt60_s: (rt60_s, rt60_s),
-        split: (2.0, 1.0),
+        split: [2.0, 0.0, 1.0],
         ..SynthConfig::new(1.5)
     }
 }
@@ -54,7 +54,7 @@ fn three_moving_sources(bencher: Bencher<'_, '_>, rt60_cs: u32) {
 /// The default settings of a dataset: two events at most, pauses.
 #[divan::bench(sample_count = 12)]
 fn default_recording(bencher: Bencher<'_, '_>) {
-    render(bencher, SynthConfig { split: (2.0, 1.0), ..SynthConfig::new(1.5) });
+    render(bencher, SynthConfig { split: [2.0, 0.0, 1.0], ..SynthConfig::new(1.5) });
 }
 
 /// A whole folder on one thread: rendering, 16-bit wav and labels written, synced and renamed.

@@ -230,14 +230,14 @@ mod tests {
         assert!(message(folder.path()).contains("one sub-folder a class"));
         clip(folder.path(), "bird/a.wav");
         assert!(message(folder.path()).contains("at least two recordings"));
-        clip(folder.path(), "bird/b.wav");
-        let error = Bank::open(folder.path(), &Subset::ALL, 0).unwrap_err().to_string();
-        assert!(error.contains("at least three recordings"), "{error}");
         let manifest = folder.path().join("manifest.csv");
         std::fs::write(&manifest, "file,class\nbird/a.wav,bird\n").unwrap();
         assert!(message(folder.path()).contains("line 1: no column \"source_group\""));
         std::fs::write(&manifest, "file,class,source_group\nbird/a.wav,bird,1\nbird/b.wav,bird,2\n").unwrap();
         assert!(message(folder.path()).contains("line 3: \"bird/b.wav\""));
+        clip(folder.path(), "bird/b.wav");
+        let error = Bank::open(folder.path(), &Subset::ALL, 0).unwrap_err().to_string();
+        assert!(error.contains("at least three recordings"), "{error}");
     }
 
     #[test]

@@ -9,17 +9,8 @@ out=results/demo
 store="sqlite:$out/demo.db"
 workers=2
 
-launched=no
-stopped() {
-  status=$?
-  if [ "$status" -ne 0 ]; then
-    echo "demo: stopped (exit code $status)" >&2
-    if [ "$launched" = yes ]; then
-      echo "demo: go on with the search by: $program resume demo --store $store" >&2
-    fi
-  fi
-}
-trap stopped EXIT
+study=demo
+. tools/study.sh
 
 rm -rf "$out"
 mkdir -p "$out"

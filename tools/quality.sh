@@ -4,6 +4,7 @@
 # has met.
 # Run by `make quality`, which builds the program before. Starts fresh each time.
 #
+# It trains in bf16, which the processor must have; otherwise give it a copy of the space without "precision".
 # QUALITY_EVENTS is a folder of recorded events (docs/scenes.md says how it looks). QUALITY_SEEDS, QUALITY_EPOCHS,
 # QUALITY_SPACE and QUALITY_OUT change what is run and where it is left.
 set -euo pipefail
@@ -22,17 +23,8 @@ if [ ! -d "$events" ]; then
   exit 2
 fi
 
-launched=no
-stopped() {
-  status=$?
-  if [ "$status" -ne 0 ]; then
-    echo "quality: stopped (exit code $status)" >&2
-    if [ "$launched" = yes ]; then
-      echo "quality: go on with the search by: $program resume quality --store $store" >&2
-    fi
-  fi
-}
-trap stopped EXIT
+study=quality
+. tools/study.sh
 
 rm -rf "$out"
 mkdir -p "$out"

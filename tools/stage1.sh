@@ -13,17 +13,8 @@ minutes="${STAGE1_MINUTES:-10}"
 seed="${STAGE1_SEED:-1}"
 store="sqlite:$out/stage1.db"
 
-launched=no
-stopped() {
-  status=$?
-  if [ "$status" -ne 0 ]; then
-    echo "stage1: stopped (exit code $status)" >&2
-    if [ "$launched" = yes ]; then
-      echo "stage1: go on with the search by: $program resume stage1 --store $store" >&2
-    fi
-  fi
-}
-trap stopped EXIT
+study=stage1
+. tools/study.sh
 
 rm -rf "$out"
 mkdir -p "$out"

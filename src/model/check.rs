@@ -300,6 +300,32 @@ mod tests {
     }
 
     #[test]
+    fn outputs_of_the_tagger_are_grouped_and_joined_where_there_are_several() {
+        let of = |backbone: Value| problems(json!({"backbone": backbone}));
+        let pair = |key: &str, other: &str| [(key.to_owned(), Some(other.to_owned()))];
+        assert_eq!(of(json!({"bands": 12, "input": "beams", "signals": "mean_max"})), []);
+        for bands in [0, -1, 13] {
+            assert_eq!(of(json!({"bands": bands})), pair("backbone.bands", "backbone.name"));
+        }
+        assert_eq!(of(json!({"signals": "mean_max"})), pair("backbone.signals", "backbone.input"));
+    }
+
+    #[test]
+    fn a_scene_that_is_turned_by_any_angle_keeps_the_cache_where_the_tagger_hears_all_around() {
+        let cached = |signals: &str, placement: Value| {
+            let document = json!({
+                "backbone": {"input": "beams", "signals": signals},
+                "fusion": {"placement": placement},
+                "train": {"augment": {"rotation": "yaw"}},
+            });
+            Architecture::from_value(document).unwrap().caches_prefix()
+        };
+        assert!(cached("mean_max", json!(["late"])));
+        assert!(!cached("side_by_side", json!(["late"])));
+        assert!(!cached("mean_max", json!(["middle", "late"])));
+    }
+
+    #[test]
     fn lags_are_not_shifted_like_bands() {
         let document = |shift: f64| {
             let descriptors = ["logmel", "gcc_phat"];

@@ -67,7 +67,7 @@ impl MeasuredRooms {
     /// If there is no such room.
     pub(super) fn room(&self, number: usize) -> &MeasuredRoom {
         let mut rooms = Subset::ALL.iter().flat_map(|subset| self.rooms.of(*subset));
-        rooms.nth(number - 1).expect("a plan's rooms are counted by `counts`")
+        rooms.nth(number - 1).expect("this is a bug: a plan has more rooms than were counted")
     }
 
     /// Whether sources can move in some room.

@@ -23,7 +23,7 @@ demo: build ## Make a dataset, search, export and score: results in results/demo
 stage1: build ## Search stage 1 over all descriptor families: table in results/stage1/
 	@bash tools/stage1.sh
 
-quality: build ## Search, then train winner and baseline equally long: table in results/quality/ (hours)
+quality: build ## Search, then train winner and baseline equally long: table in results/quality/ (hours; goes on where it was)
 	@bash tools/quality.sh
 
 test: setup ## Run all tests

@@ -2,8 +2,9 @@
 
 Usage: quality_table.py FOLDER
            the table
-       quality_table.py --baseline LEADERBOARD.json EPOCHS
-           the number of the baseline's trial, and the epochs in which it takes as long as the winner in EPOCHS
+       quality_table.py --epochs LEADERBOARD.json MINUTES [EPOCHS]
+           the number of the baseline's trial, and how many epochs winner and baseline get for as many minutes of training,
+           by their pace in the search; of the winner EPOCHS, if given, and of the baseline as long
 """
 
 import glob
@@ -39,12 +40,18 @@ def read(path):
         return json.load(file)
 
 
+def seconds(log):
+    """Of all epochs; those that were begun again after an interruption count twice."""
+    with open(log, encoding="utf-8") as file:
+        return sum(float(found) for found in re.findall(r"^epoch .* ([0-9.]+) s\s*$", file.read(), re.MULTILINE))
+
+
 def row(folder, name, thresholds, ending):
     scores = [read(path) for path in runs(folder, name, ending)]
     # A score that is not defined (no event was found) counts as the worst there is.
     worst = {"LE": 180.0, "LR": 0.0}
     column = lambda key: [worst[key] if score[key] is None else score[key] for score in scores]
-    minutes = [float(open(path, encoding="utf-8").read()) / 60 for path in runs(folder, name, ".seconds")]
+    minutes = [seconds(path) / 60 for path in runs(folder, name, ".log")]
     cells = [interval(column(key), 1 if key == "LE" else 3) for key in SCORES]
     return [name, thresholds, str(len(scores)), *cells, f"{statistics.mean(minutes):.1f}"], statistics.mean(column("SELD"))
 
@@ -61,15 +68,17 @@ def table(folder):
     print(f"\nMean ± half of the 95 % interval over seeds. SELD of at2seld is {below:.0f} % below that of seldnet.")
 
 
-def baseline(leaderboard, epochs):
+def epochs(leaderboard, minutes, winner_epochs=None):
     trials = read(leaderboard)
     reference = next(trial for trial in trials if dict(trial["parameters"]).get("preset") == "seldnet")
     winner = next(trial for trial in trials if trial["stage"] == trials[-1]["stage"] and trial["rank"] == 1)
-    pace = lambda trial: trial["seconds"] / trial["epochs"]
-    print(reference["trial"], round(epochs * pace(winner) / pace(reference)))
+    # An epoch of the search trains on 16 of the 20 minutes, and validates on the others, which costs less.
+    pace = lambda trial: trial["seconds"] / trial["epochs"] * 20 / 16
+    of_winner = winner_epochs or int(minutes * 60 / pace(winner))
+    print(reference["trial"], of_winner, round(of_winner * pace(winner) / pace(reference)))
 
 
-if sys.argv[1] == "--baseline":
-    baseline(sys.argv[2], int(sys.argv[3]))
+if sys.argv[1] == "--epochs":
+    epochs(sys.argv[2], float(sys.argv[3]), *map(int, sys.argv[4:]))
 else:
     table(sys.argv[1])

@@ -61,11 +61,13 @@ def table(folder):
     print("|" + " --- |" * 2 + " ---: |" * (len(HEADS) - 2))
     means = {}
     for name in ["at2seld", "seldnet"]:
-        for thresholds, ending in [("calibrated", ".json"), ("0.5", ".half.json")]:
+        for thresholds, ending in [("0.5", ".half.json"), ("of the search", ".json")]:
             cells, means[name, thresholds] = row(folder, name, thresholds, ending)
             print("| " + " | ".join(cells) + " |")
-    below = 100 * (1 - means["at2seld", "calibrated"] / means["seldnet", "calibrated"])
-    print(f"\nMean ± half of the 95 % interval over seeds. SELD of at2seld is {below:.0f} % below that of seldnet.")
+    # Thresholds of the search belong to networks that were trained for less time: what counts is 0.5, chosen by nobody.
+    below = 100 * (1 - means["at2seld", "0.5"] / means["seldnet", "0.5"])
+    print("\nMean ± half of the 95 % interval over seeds. With a threshold of 0.5, SELD of at2seld is "
+          f"{below:.0f} % below that of seldnet.")
 
 
 def epochs(leaderboard, minutes, winner_epochs=None):

@@ -15,8 +15,9 @@ pub fn judge(stage: &StageSpec, curve: &[CurvePoint], peers: &[Vec<CurvePoint>])
 }
 
 /// Like [`judge`], with the peers looked up: the other candidates of the trial's stage and those of the stages
-/// in its `prune_with`. Repetitions of promoted candidates are never ended early, and are no peers. A trial that
-/// the snapshot does not have goes on.
+/// in its `prune_with`. Repetitions of promoted candidates are never ended early, and are no peers. The last
+/// candidate of a stage of which none has completed goes on too, because a stage without a winner ends the study. A
+/// trial that the snapshot does not have goes on.
 pub fn verdict(space: &SearchSpace, snapshot: &Snapshot, trial: TrialId) -> Verdict {
     let of_trial = |view: &&StageView| view.trials.iter().any(|t| t.id == trial);
     let Some(view) = snapshot.stages.iter().find(of_trial) else { return Verdict::Continue };
@@ -25,6 +26,10 @@ pub fn verdict(space: &SearchSpace, snapshot: &Snapshot, trial: TrialId) -> Verd
     let candidates =
         || snapshot.stages.iter().filter(compared).flat_map(|s| &s.trials).filter(|t| t.repeat == 0);
     let Some(own) = candidates().find(|t| t.id == trial) else { return Verdict::Continue };
+    let is_last = own.number + 1 >= spec.budget.trials;
+    if is_last && view.trials.iter().all(|t| t.state != TrialState::Complete) {
+        return Verdict::Continue;
+    }
     let peers: Vec<LossCurve> =
         candidates().filter(|t| t.id != trial).map(|t| losses(spec.objective, &t.curve)).collect();
     spec.pruner.judge(&losses(spec.objective, &own.curve), &peers)

@@ -124,6 +124,38 @@ impl Bench {
 }
 
 #[test]
+fn the_last_candidate_of_a_stage_without_a_winner_is_never_pruned() {
+    let scored = |seld| Scores { seld: Some(seld), ..Scores::default() };
+    let point =
+        |seld| CurvePoint { epoch: 1, train_loss: 1.0, val_loss: 1.0, scores: scored(seld), seconds: 1.0 };
+    let trial = |id: i64, number, state, seld| TrialView {
+        id: TrialId(id),
+        number,
+        parameters: Assignment::new(),
+        architecture: Value::Null,
+        repeat: 0,
+        repeat_of: None,
+        state,
+        curve: vec![point(seld), CurvePoint { epoch: 2, ..point(seld) }],
+        scores: (state == TrialState::Complete).then(|| scored(seld)),
+    };
+    let view = |name: &str, trials| StageView { name: name.to_owned(), trials, winner: None };
+    let features = (0..3).map(|n| trial(n.into(), n, TrialState::Complete, 0.5)).collect();
+    let others = (0..10).map(|n| trial(10 + i64::from(n), n, TrialState::Pruned, 0.9)).collect::<Vec<_>>();
+    let judged = |number, others: &[TrialView]| {
+        let own = trial(99, number, TrialState::Running, 1.0);
+        let capacity = [others, &[own]].concat();
+        let stages = vec![view("features", Vec::clone(&features)), view("capacity", capacity)];
+        verdict(&space(), &Snapshot { seed: 0, stages }, TrialId(99))
+    };
+    assert!(matches!(judged(10, &others), Verdict::Prune { .. }));
+    assert_eq!(judged(11, &others), Verdict::Continue);
+    let mut completed = others.clone();
+    completed[0] = trial(10, 0, TrialState::Complete, 0.6);
+    assert!(matches!(judged(11, &completed), Verdict::Prune { .. }));
+}
+
+#[test]
 fn three_stages_end_with_the_best_of_each() {
     let bench = Bench::new(0).run(1);
     let [features, capacity, fusion] = bench.snapshot.stages.as_slice() else { panic!() };

@@ -48,6 +48,7 @@ pub mod rng;
 pub mod scene;
 pub mod search;
 pub mod seld;
+pub mod simulate;
 pub mod store;
 pub mod system;
 pub mod tensor_file;

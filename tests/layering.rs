@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// From leaf to root.
-const PARTS: [&str; 21] = [
+const PARTS: [&str; 22] = [
     "audio",
     "seld",
     "scene",
@@ -17,6 +17,7 @@ const PARTS: [&str; 21] = [
     "loss",
     "train",
     "search",
+    "simulate",
     "store",
     "engine",
     "worker",
@@ -35,7 +36,8 @@ const SHARED: [&str; 9] =
     ["ids", "units", "fs", "rng", "clock", "cache", "system", "tensor_file", "torch_ext"];
 
 /// Must not know libtorch, so that they could move to a crate of their own.
-const WITHOUT_TCH: [&str; 7] = ["audio", "seld", "scene", "dataset", "search", "store", "model/arch"];
+const WITHOUT_TCH: [&str; 8] =
+    ["audio", "seld", "scene", "dataset", "search", "simulate", "store", "model/arch"];
 
 fn sources() -> Vec<(String, PathBuf)> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -38,6 +38,7 @@ mod progress;
 mod recording;
 mod resume;
 mod score;
+mod simulate;
 mod status;
 mod stop;
 mod store_args;
@@ -84,6 +85,11 @@ enum Command {
     /// as all missed), and predictions without labels are an error. Settings are those of the challenge of the
     /// metric's year unless flags say otherwise.
     Score(score::Args),
+    /// Replay a search on recorded results with many seeds, to choose a sampler and a pruner
+    ///
+    /// A trial costs the share of its steps that were run. The regret is how far the best final value is above the smallest
+    /// of the table, in percent of how far the median is: mean over seeds, with half of its 95 % interval.
+    Simulate(simulate::Args),
     /// Show the trials of a study, best first, or answer a read-only SQL query
     Leaderboard(leaderboard::Args),
     /// Show where a study stands: stages, trials, workers, best so far, time left
@@ -116,6 +122,7 @@ impl Command {
             Self::Resume(args) => resume::run(args),
             Self::Data(command) => data::run(command),
             Self::Score(args) => score::run(args),
+            Self::Simulate(args) => simulate::run(args),
             Self::Leaderboard(args) => leaderboard::run(args),
             Self::Status(args) => status::run(args),
             Self::Stop(args) => stop::run(args),

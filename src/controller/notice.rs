@@ -18,8 +18,8 @@ pub enum Notice {
         of: usize,
         /// Its name.
         stage: String,
-        /// Candidates it may try.
-        trials: u32,
+        /// Candidates it may try; `None` when only time is limited.
+        trials: Option<u32>,
         /// Epochs of each.
         epochs: u32,
     },
@@ -98,11 +98,13 @@ pub trait Watch {
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::StageBegan { position, of, stage, trials, epochs } => write!(
-                f,
-                "stage {} of {of}: {stage}, up to {trials} candidates of {epochs} epochs",
-                position + 1
-            ),
+            Self::StageBegan { position, of, stage, trials, epochs } => {
+                write!(f, "stage {} of {of}: {stage}, ", position + 1)?;
+                match trials {
+                    Some(trials) => write!(f, "up to {trials} candidates of {epochs} epochs"),
+                    None => write!(f, "candidates of {epochs} epochs"),
+                }
+            }
             Self::Proposed { trial, repeat_of: Some(original), .. } => {
                 write!(f, "trial {trial}: trial {original} again with another seed")
             }

@@ -93,7 +93,7 @@ fn stage_began(position: usize, of: usize, stage: &StageSpec) -> Notice {
         position,
         of,
         stage: stage.name.clone(),
-        trials: stage.budget.trials,
+        trials: stage.budget.candidates(),
         epochs: stage.budget.epochs,
     }
 }

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::sampler::Observation;
+use super::sampler::{Observation, Request};
 use super::snapshot::{Assignment, Decision, Proposal, Snapshot, StageView, TrialView};
-use super::space::{SearchSpace, StageSpec, document};
-use super::stage;
+use super::space::{SearchSpace, StageSpec, Subject, document};
+use super::stage::{self, Spent};
 use crate::ids::TrialId;
 use crate::rng;
 
@@ -44,7 +44,7 @@ pub fn decide(space: &SearchSpace, snapshot: &Snapshot, capacity: usize) -> Vec<
         true => inherited(snapshot, spec).map(|winner| winner.id),
         false => spec.init_from,
     };
-    let mut drawer = Drawer { spec, view, base, init_from, seed: snapshot.seed };
+    let mut drawer = Drawer { subject: space.subject, spec, view, base, init_from, seed: snapshot.seed };
     let proposals = drawer.candidates(free);
     if !proposals.is_empty() || free == 0 {
         return proposals;
@@ -87,6 +87,7 @@ fn inherited<'a>(snapshot: &'a Snapshot, spec: &StageSpec) -> Option<&'a TrialVi
 
 /// Draws the trials of a stage.
 struct Drawer<'a> {
+    subject: Subject,
     spec: &'a StageSpec,
     view: &'a StageView,
     base: Value,
@@ -97,16 +98,19 @@ struct Drawer<'a> {
 impl Drawer<'_> {
     /// Up to `free` new candidates; fewer when the budget or the space is used up.
     fn candidates(&mut self, free: usize) -> Vec<Decision> {
-        let mut history = stage::history(self.spec, self.view);
-        let known = self.view.trials.iter().filter(|trial| trial.repeat == 0);
-        let mut known: Vec<Value> = known.map(|trial| trial.architecture.clone()).collect();
-        let mut decisions = Vec::new();
-        while decisions.len() < free && history.len() < self.spec.budget.trials as usize {
-            let number = (self.view.trials.len() + decisions.len()) as u32;
-            let Some((parameters, architecture)) = self.draw(number, &history, &known) else { break };
-            known.push(architecture.clone());
-            history.push(Observation { assignment: parameters.clone(), value: None, running: true });
-            decisions.push(Decision::Propose(Proposal {
+        let mut spent = Spent::of(self.view);
+        let mut proposals: Vec<Proposal> = Vec::new();
+        while proposals.len() < free && !spent.is_all_of(&self.spec.budget) {
+            let mut history = stage::history(self.spec, self.view);
+            history.extend(proposals.iter().map(|proposal| Observation {
+                assignment: &proposal.parameters,
+                value: None,
+                running: true,
+            }));
+            let number = (self.view.trials.len() + proposals.len()) as u32;
+            let Some((parameters, architecture)) = self.draw(number, &history, &proposals) else { break };
+            spent.trials += 1;
+            proposals.push(Proposal {
                 number,
                 parameters,
                 architecture,
@@ -115,26 +119,44 @@ impl Drawer<'_> {
                 repeat_of: None,
                 epochs: self.spec.budget.epochs,
                 init_from: self.init_from,
-            }));
+            });
         }
-        decisions
+        proposals.into_iter().map(Decision::Propose).collect()
     }
 
     /// A valid architecture that the stage has not tried; `None` when there is none left.
-    fn draw(&self, number: u32, history: &[Observation], known: &[Value]) -> Option<(Assignment, Value)> {
+    fn draw(
+        &self,
+        number: u32,
+        history: &[Observation<'_>],
+        proposals: &[Proposal],
+    ) -> Option<(Assignment, Value)> {
         let mut rng = rng::stream(self.seed, &[&self.spec.name, &number.to_string()]);
         let build = |assignment: Assignment| {
-            let architecture = document::candidate(&self.base, &assignment, self.spec.budget.epochs)?;
-            (!known.contains(&architecture)).then_some((assignment, architecture))
+            let architecture =
+                document::of_candidate(self.subject, &self.base, &assignment, self.spec.budget.epochs)?;
+            let candidates = self.view.trials.iter().filter(|trial| trial.repeat == 0);
+            let known =
+                candidates.map(|trial| &trial.architecture).chain(proposals.iter().map(|p| &p.architecture));
+            let is_known = { known }.any(|known| *known == architecture);
+            (!is_known).then_some((assignment, architecture))
         };
-        let mut draw = || build(self.spec.sampler.sample(&self.spec.space, history, &mut rng));
-        let drawn = (0..REDRAWS).find_map(|_| draw());
-        drawn.or_else(|| {
-            let all = self.spec.space.enumerate(ENUMERATED)?;
-            let left: Vec<_> = all.into_iter().filter_map(build).collect();
-            let at = rand::RngExt::random_range(&mut rng, 0..left.len().max(1));
-            left.into_iter().nth(at)
-        })
+        let mut request = Request {
+            space: &self.spec.space,
+            history,
+            planned: self.spec.budget.candidates().map(|count| count as usize),
+            attempt: 0,
+            seed: rng::derive(self.seed, &[&self.spec.name]),
+        };
+        for attempt in 0..REDRAWS {
+            request.attempt = attempt;
+            if let Some(drawn) = build(self.spec.sampler.sample(&request, &mut rng)) {
+                return Some(drawn);
+            }
+        }
+        let left: Vec<_> = self.spec.space.enumerate(ENUMERATED)?.into_iter().filter_map(build).collect();
+        let at = rand::RngExt::random_range(&mut rng, 0..left.len().max(1));
+        left.into_iter().nth(at)
     }
 
     /// Up to `free` repetitions of promoted candidates that were not yet proposed, best candidate first.

@@ -18,4 +18,4 @@ pub use decide::decide;
 pub use registry::{Factory, Registry};
 pub use snapshot::{Decision, Proposal, Snapshot, StageView, TrialView, Verdict};
 pub use space::{SearchSpace, SpaceError, StageSpec};
-pub use stage::{judge, verdict};
+pub use stage::verdict;

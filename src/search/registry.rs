@@ -14,6 +14,8 @@ pub type Factory<T> = fn(Value) -> Result<Arc<T>, OptionsError>;
 pub struct Registry<T: ?Sized + 'static> {
     /// What the seam is called in messages.
     pub(crate) seam: &'static str,
+    /// The name where none is given.
+    pub(crate) default: &'static str,
     /// Name and factory.
     pub(crate) kinds: &'static [(&'static str, Factory<T>)],
     /// Names that the design has and this version has not.
@@ -21,6 +23,11 @@ pub struct Registry<T: ?Sized + 'static> {
 }
 
 impl<T: ?Sized> Registry<T> {
+    /// The name of the implementation that is used where none is named.
+    pub fn default_name(&self) -> &'static str {
+        self.default
+    }
+
     /// The names of all implementations.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + Clone + use<'_, T> {
         self.kinds.iter().map(|(name, _)| *name)

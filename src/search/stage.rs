@@ -1,55 +1,81 @@
 //! The rules of one stage: what its trials say, which are promoted, which one wins, which are ended early.
 
-use super::pruner::LossCurve;
+use super::pruner::{Curve, Judged};
 use super::sampler::Observation;
-use super::snapshot::{CurvePoint, Snapshot, StageView, TrialView, Verdict};
-use super::space::{Objective, SearchSpace, StageSpec};
+use super::snapshot::{Snapshot, StageView, TrialView, Verdict};
+use super::space::{Budget, Objective, SearchSpace, StageSpec};
 use super::state::TrialState;
 use crate::ids::TrialId;
 
-/// What to do with a trial of `stage` that has just reported the last point of `curve`, given the curves of its
-/// peers.
-pub fn judge(stage: &StageSpec, curve: &[CurvePoint], peers: &[Vec<CurvePoint>]) -> Verdict {
-    let peers: Vec<LossCurve> = peers.iter().map(|peer| losses(stage.objective, peer)).collect();
-    stage.pruner.judge(&losses(stage.objective, curve), &peers)
-}
-
-/// Like [`judge`], with the peers looked up: the other candidates of the trial's stage and those of the stages
-/// in its `prune_with`. Repetitions of promoted candidates are never ended early, and are no peers. The last
-/// candidate of a stage of which none has completed goes on too, because a stage without a winner ends the study. A
-/// trial that the snapshot does not have goes on.
+/// What to do with a trial that has just reported the last point of its curve. Its peers are the other candidates of its
+/// stage and those of the stages in its `prune_with`. Repetitions of promoted candidates are never ended early, and are no
+/// peers. The last candidates of a stage of which none has completed go on too, because a stage without a winner ends the
+/// study. A trial that the snapshot does not have goes on.
 pub fn verdict(space: &SearchSpace, snapshot: &Snapshot, trial: TrialId) -> Verdict {
     let of_trial = |view: &&StageView| view.trials.iter().any(|t| t.id == trial);
     let Some(view) = snapshot.stages.iter().find(of_trial) else { return Verdict::Continue };
     let Some(spec) = space.stage(&view.name) else { return Verdict::Continue };
-    let compared = |other: &&StageView| other.name == view.name || spec.prune_with.contains(&other.name);
-    let candidates =
-        || snapshot.stages.iter().filter(compared).flat_map(|s| &s.trials).filter(|t| t.repeat == 0);
-    let Some(own) = candidates().find(|t| t.id == trial) else { return Verdict::Continue };
-    let is_last = own.number + 1 >= spec.budget.trials;
-    if is_last && view.trials.iter().all(|t| t.state != TrialState::Complete) {
+    let Some(own) = view.trials.iter().find(|t| t.id == trial && t.repeat == 0) else {
+        return Verdict::Continue;
+    };
+    // As if it were trained to its end.
+    let mut spent = Spent::of(view);
+    spent.epochs +=
+        u64::from(spec.budget.epochs) - (own.curve.len() as u64).min(u64::from(spec.budget.epochs));
+    if spent.is_all_of(&spec.budget) && view.trials.iter().all(|t| t.state != TrialState::Complete) {
         return Verdict::Continue;
     }
-    let peers: Vec<LossCurve> =
-        candidates().filter(|t| t.id != trial).map(|t| losses(spec.objective, &t.curve)).collect();
-    spec.pruner.judge(&losses(spec.objective, &own.curve), &peers)
+    let compared = |other: &&StageView| other.name == view.name || spec.prune_with.contains(&other.name);
+    let peers = snapshot.stages.iter().filter(compared).flat_map(|stage| {
+        let number = |trial: &TrialView| (stage.name == view.name).then_some(trial.number);
+        let epochs = space.stage(&stage.name).map_or(spec.budget.epochs, |stage| stage.budget.epochs);
+        let peers = stage.trials.iter().filter(|peer| peer.repeat == 0 && peer.id != trial);
+        peers.map(move |peer| judged(peer, number(peer), spec.objective, epochs))
+    });
+    let own = judged(own, Some(own.number), spec.objective, spec.budget.epochs);
+    spec.pruner.judge(&own, &peers.collect::<Vec<_>>())
 }
 
-fn losses(objective: Objective, curve: &[CurvePoint]) -> LossCurve {
-    curve.iter().map(|point| (point.epoch, objective.loss(&point.scores))).collect()
+fn judged(trial: &TrialView, number: Option<u32>, objective: Objective, epochs: u32) -> Judged<'_> {
+    Judged { number, curve: Curve::new(&trial.curve, objective), epochs }
+}
+
+/// What the candidates of a stage have taken so far.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Spent {
+    pub(super) trials: u32,
+    epochs: u64,
+    seconds: f64,
+}
+
+impl Spent {
+    pub(super) fn of(view: &StageView) -> Self {
+        let candidates = || view.trials.iter().filter(|trial| trial.repeat == 0);
+        Self {
+            trials: candidates().count() as u32,
+            epochs: candidates().map(|trial| trial.curve.len() as u64).sum(),
+            seconds: candidates().flat_map(|trial| &trial.curve).map(|point| point.seconds).sum(),
+        }
+    }
+
+    pub(super) fn is_all_of(&self, budget: &Budget) -> bool {
+        budget.trials.is_some_and(|trials| self.trials >= trials)
+            || budget.total_epochs.is_some_and(|epochs| self.epochs >= epochs)
+            || budget.seconds.is_some_and(|seconds| self.seconds >= seconds)
+    }
 }
 
 /// What the sampler sees: all candidates in the order of proposal. A pruned one counts with the best score it
 /// had reached, which the pruner found to be among the worse ones.
-pub(super) fn history(spec: &StageSpec, view: &StageView) -> Vec<Observation> {
-    let observe = |trial: &TrialView| Observation {
-        assignment: trial.parameters.clone(),
+pub(super) fn history<'a>(spec: &StageSpec, view: &'a StageView) -> Vec<Observation<'a>> {
+    let observe = |trial: &'a TrialView| Observation {
+        assignment: &trial.parameters,
         value: match trial.state {
             TrialState::Complete => trial.scores.and_then(|scores| spec.objective.loss(&scores)),
-            TrialState::Pruned => losses(spec.objective, &trial.curve)
-                .into_iter()
-                .filter_map(|(_, loss)| loss)
-                .min_by(f64::total_cmp),
+            TrialState::Pruned => {
+                let curve = Curve::new(&trial.curve, spec.objective);
+                curve.best(curve.epoch()).filter(|loss| loss.is_finite())
+            }
             TrialState::Failed | TrialState::Pending | TrialState::Running => None,
         },
         running: !trial.state.is_finished(),

@@ -161,7 +161,9 @@ impl Store {
 fn planned(study: &Study, position: usize) -> Option<u32> {
     let stage = study.space.get("stages")?.get(position)?;
     let number = |path: &str| stage.pointer(path).and_then(serde_json::Value::as_u64);
-    let sampled = number("/budget/trials")?;
+    let by_epochs = number("/budget/total_epochs").zip(number("/budget/epochs"));
+    let by_epochs = by_epochs.map(|(total, epochs)| total.div_ceil(epochs.max(1)));
+    let sampled = number("/budget/trials").into_iter().chain(by_epochs).min()?;
     let repetitions = number("/promote/top_k").unwrap_or(1) * number("/promote/repeats").unwrap_or(1).max(1)
         - number("/promote/top_k").unwrap_or(1);
     u32::try_from(sampled + repetitions).ok()

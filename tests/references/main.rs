@@ -9,6 +9,7 @@ mod features;
 mod folders;
 mod metrics;
 mod panns;
+mod tables;
 mod tensors;
 mod torch_file;
 mod yamnet;

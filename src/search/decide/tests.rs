@@ -141,18 +141,18 @@ fn the_last_candidate_of_a_stage_without_a_winner_is_never_pruned() {
     };
     let view = |name: &str, trials| StageView { name: name.to_owned(), trials, winner: None };
     let features = (0..3).map(|n| trial(n.into(), n, TrialState::Complete, 0.5)).collect();
-    let others = (0..10).map(|n| trial(10 + i64::from(n), n, TrialState::Pruned, 0.9)).collect::<Vec<_>>();
-    let judged = |number, others: &[TrialView]| {
-        let own = trial(99, number, TrialState::Running, 1.0);
+    let others = (0..11).map(|n| trial(10 + i64::from(n), n, TrialState::Pruned, 0.9)).collect::<Vec<_>>();
+    let judged = |others: &[TrialView]| {
+        let own = trial(99, others.len() as u32, TrialState::Running, 1.0);
         let capacity = [others, &[own]].concat();
         let stages = vec![view("features", Vec::clone(&features)), view("capacity", capacity)];
         verdict(&space(), &Snapshot { seed: 0, stages }, TrialId(99))
     };
-    assert!(matches!(judged(10, &others), Verdict::Prune { .. }));
-    assert_eq!(judged(11, &others), Verdict::Continue);
+    assert!(matches!(judged(&others[..10]), Verdict::Prune { .. }));
+    assert_eq!(judged(&others), Verdict::Continue);
     let mut completed = others.clone();
     completed[0] = trial(10, 0, TrialState::Complete, 0.6);
-    assert!(matches!(judged(11, &completed), Verdict::Prune { .. }));
+    assert!(matches!(judged(&completed), Verdict::Prune { .. }));
 }
 
 #[test]

@@ -1,30 +1,61 @@
 //! When a running trial is ended early: the trait, and the implementations by name.
 
-mod median;
+mod asha;
+mod curve;
+mod hyperband;
 mod none;
+mod patience;
+mod percentile;
 
 use std::fmt::Debug;
 
-pub use median::Median;
+pub use asha::Asha;
+pub use curve::Curve;
+pub use hyperband::Hyperband;
 pub use none::Never;
+pub use patience::Patience;
+pub use percentile::Percentile;
 
 use super::registry::Registry;
 use super::snapshot::Verdict;
 
-/// A learning curve as losses, lower is better: (finished epochs, loss), in order. An undefined score is
-/// `None`, and worse than any number.
-pub type LossCurve = Vec<(u32, Option<f64>)>;
+/// A trial that is judged, or one that it is compared with.
+#[derive(Debug, Clone, Copy)]
+pub struct Judged<'a> {
+    /// Position in its stage; `None` for one of an earlier stage.
+    pub number: Option<u32>,
+    /// Its learning curve so far.
+    pub curve: Curve<'a>,
+    /// Epochs that it is to be trained for.
+    pub epochs: u32,
+}
 
 /// Judges running trials.
 pub trait Pruner: Debug + Send + Sync {
-    /// What to do with the trial whose curve so far is `curve`, given those of its peers, some of which may be
-    /// shorter. A trial with an empty curve goes on.
-    fn judge(&self, curve: &LossCurve, peers: &[LossCurve]) -> Verdict;
+    /// What to do with a trial, given its peers, some of which may have shorter curves. A trial with an empty curve goes
+    /// on.
+    fn judge(&self, trial: &Judged<'_>, peers: &[Judged<'_>]) -> Verdict;
 }
 
 /// All pruners.
 pub static REGISTRY: Registry<dyn Pruner> = Registry {
     seam: "pruner",
-    kinds: &[("none", none::build), ("median", median::build)],
-    later: &["asha", "hyperband", "percentile", "patient", "successive_halving", "curve"],
+    default: "none",
+    kinds: &[
+        ("none", none::build),
+        ("median", percentile::build_median),
+        ("percentile", percentile::build),
+        ("asha", asha::build),
+        ("hyperband", hyperband::build),
+        ("patience", patience::build),
+    ],
+    later: &["curve"],
 };
+
+/// A score, for people: as they know it, whichever sign it has as a loss.
+fn shown(loss: f64) -> String {
+    if loss.is_finite() { format!("{:.4}", loss.abs()) } else { "undefined".into() }
+}
+
+#[cfg(test)]
+mod testing;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{LossCurve, Pruner};
+use super::{Judged, Pruner};
 use crate::search::snapshot::Verdict;
 use crate::search::space::OptionsError;
 
@@ -22,7 +22,7 @@ pub(super) fn build(options: Value) -> Result<Arc<dyn Pruner>, OptionsError> {
 }
 
 impl Pruner for Never {
-    fn judge(&self, _: &LossCurve, _: &[LossCurve]) -> Verdict {
+    fn judge(&self, _: &Judged<'_>, _: &[Judged<'_>]) -> Verdict {
         Verdict::Continue
     }
 }

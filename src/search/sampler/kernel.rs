@@ -18,8 +18,8 @@ pub(super) struct Parzen<'a> {
 
 impl<'a> Parzen<'a> {
     /// One component for each of `observations`, equally weighted with the one that covers everything.
-    pub(super) fn new(space: &'a ParameterSpace, observations: &[&'a Observation]) -> Self {
-        let centres: Vec<&Assignment> = observations.iter().map(|o| &o.assignment).collect();
+    pub(super) fn new(space: &'a ParameterSpace, observations: &[&Observation<'a>]) -> Self {
+        let centres: Vec<&Assignment> = observations.iter().map(|o| o.assignment).collect();
         // Scott's rule for a product kernel; 0.2 of the range for one observation of one parameter.
         let dimensions = space.parameters().len() as f64;
         let count = (centres.len() as f64).max(1.0);
@@ -162,14 +162,12 @@ mod tests {
             parameter("depth", Domain::Int { low: 0, high: 12, step: 3, log: false }),
         ])
         .unwrap();
-        let observe = |kind: &str, width: i64, depth: i64| Observation {
-            assignment: [("kind", json!(kind)), ("width", json!(width)), ("depth", json!(depth))]
-                .map(|(k, v)| (k.to_owned(), v))
-                .into(),
-            value: None,
-            running: false,
+        let assignment = |kind: &str, width: i64, depth: i64| -> Assignment {
+            let values = [("kind", json!(kind)), ("width", json!(width)), ("depth", json!(depth))];
+            values.map(|(k, v)| (k.to_owned(), v)).into()
         };
-        let observed = [observe("a", 2, 3), observe("c", 9, 12)];
+        let known = [assignment("a", 2, 3), assignment("c", 9, 12)];
+        let observed = [0, 1].map(|at| Observation { assignment: &known[at], value: None, running: false });
         let parzen = Parzen::new(&space, &observed.iter().collect::<Vec<_>>());
         let all = space.enumerate(1000).unwrap();
         assert_eq!(all.len(), 3 * 9 * 5);

@@ -1,6 +1,12 @@
 //! How candidates are drawn: the trait, and the implementations by name.
 
+mod auto;
+mod evolution;
+mod gp;
+mod grid;
 mod kernel;
+mod neighbour;
+mod quasi;
 mod random;
 mod tpe;
 
@@ -8,6 +14,11 @@ use std::fmt::Debug;
 
 use rand::Rng;
 
+pub use auto::Auto;
+pub use evolution::Evolution;
+pub use gp::GaussianProcess;
+pub use grid::Grid;
+pub use quasi::QuasiRandom;
 pub use random::Random;
 pub use tpe::Tpe;
 
@@ -17,29 +28,60 @@ use super::space::ParameterSpace;
 
 /// What is known of a candidate drawn earlier.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Observation {
+pub struct Observation<'a> {
     /// Its values.
-    pub assignment: Assignment,
+    pub assignment: &'a Assignment,
     /// Its loss, lower is better; `None` while nothing is known and for failed trials.
     pub value: Option<f64>,
     /// Whether it is still being trained, or waits for it.
     pub running: bool,
 }
 
+impl Observation<'_> {
+    /// The loss, where it is a number.
+    fn loss(&self) -> Option<f64> {
+        self.value.filter(|loss| loss.is_finite())
+    }
+}
+
+/// What a sampler is asked on.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// What is searched.
+    pub space: &'a ParameterSpace,
+    /// All candidates so far, in the order of proposal.
+    pub history: &'a [Observation<'a>],
+    /// Candidates that are planned in all, where that is known.
+    pub planned: Option<usize>,
+    /// How often the answer to the same question could not be used, because it was known or no valid candidate.
+    pub attempt: usize,
+    /// The same for all candidates of a stage.
+    pub seed: u64,
+}
+
 /// Draws candidates.
 ///
-/// An implementation keeps no state: the same space, history and stream give the same candidate. What it
-/// returns is admitted by the space, also when the history has values that the space has not.
+/// An implementation keeps no state that would change its answers: the same request and stream give the same candidate.
+/// What it returns is admitted by the space, also when the history has values that the space has not.
 pub trait Sampler: Debug + Send + Sync {
-    /// A candidate. `history` is in the order of proposal.
-    fn sample(&self, space: &ParameterSpace, history: &[Observation], rng: &mut dyn Rng) -> Assignment;
+    /// A candidate.
+    fn sample(&self, request: &Request<'_>, rng: &mut dyn Rng) -> Assignment;
 }
 
 /// All samplers.
 pub static REGISTRY: Registry<dyn Sampler> = Registry {
     seam: "sampler",
-    kinds: &[("random", random::build), ("tpe", tpe::build)],
-    later: &["nsga2", "cmaes", "gp", "grid", "sobol", "evolution", "motpe"],
+    default: "auto",
+    kinds: &[
+        ("auto", auto::build),
+        ("random", random::build),
+        ("quasi_random", quasi::build),
+        ("grid", grid::build),
+        ("tpe", tpe::build),
+        ("gp", gp::build),
+        ("evolution", evolution::build),
+    ],
+    later: &["nsga2", "cmaes", "sobol", "motpe"],
 };
 
 #[cfg(test)]
@@ -89,6 +131,12 @@ mod tests {
         })
     }
 
+    fn observations(known: &[(Assignment, Option<f64>, bool)]) -> Vec<Observation<'_>> {
+        let all = known.iter();
+        all.map(|(assignment, value, running)| Observation { assignment, value: *value, running: *running })
+            .collect()
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -96,19 +144,22 @@ mod tests {
         fn every_sampler_keeps_to_the_space_and_repeats_itself(space in space(), seed in 0..1000_u64) {
             for (kind, factory) in REGISTRY.kinds {
                 let sampler = factory(json!({})).unwrap();
-                let mut history: Vec<Observation> = Vec::new();
+                let mut known: Vec<(Assignment, Option<f64>, bool)> = Vec::new();
                 for number in 0..16 {
                     let path = [*kind, &number.to_string()];
-                    let assignment = sampler.sample(&space, &history, &mut rng::stream(seed, &path));
+                    let history = observations(&known);
+                    let request =
+                        Request { space: &space, history: &history, planned: Some(16), attempt: number % 3, seed };
+                    let assignment = sampler.sample(&request, &mut rng::stream(seed, &path));
                     prop_assert!(space.admits(&assignment), "{kind}: {assignment:?}");
-                    let again = sampler.sample(&space, &history, &mut rng::stream(seed, &path));
+                    let again = sampler.sample(&request, &mut rng::stream(seed, &path));
                     prop_assert_eq!(&assignment, &again);
                     let value = match number % 5 {
                         3 => None,
                         4 => Some(f64::NAN),
-                        _ => Some(f64::from(number * 7 % 11)),
+                        _ => Some((number * 7 % 11) as f64),
                     };
-                    history.push(Observation { assignment, value, running: number % 6 == 5 });
+                    known.push((assignment, value, number % 6 == 5));
                 }
             }
         }
@@ -141,14 +192,17 @@ mod tests {
 
     fn best_of(sampler: &dyn Sampler, seed: u64, trials: usize) -> f64 {
         let space = toy_space();
-        let mut history: Vec<Observation> = Vec::new();
+        let mut known = Vec::new();
         for number in 0..trials {
             let mut rng = rng::stream(seed, &["toy", &number.to_string()]);
-            let assignment = sampler.sample(&space, &history, &mut rng);
+            let history = observations(&known);
+            let request =
+                Request { space: &space, history: &history, planned: Some(trials), attempt: 0, seed };
+            let assignment = sampler.sample(&request, &mut rng);
             let value = Some(toy_loss(&assignment));
-            history.push(Observation { assignment, value, running: false });
+            known.push((assignment, value, false));
         }
-        history.iter().filter_map(|o| o.value).fold(f64::INFINITY, f64::min)
+        known.iter().filter_map(|(_, value, _)| *value).fold(f64::INFINITY, f64::min)
     }
 
     #[test]

@@ -6,7 +6,7 @@ use rand::{Rng, RngExt};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Observation, Sampler};
+use super::{Request, Sampler};
 use crate::search::snapshot::Assignment;
 use crate::search::space::{OptionsError, ParameterSpace};
 
@@ -23,7 +23,12 @@ pub(super) fn build(options: Value) -> Result<Arc<dyn Sampler>, OptionsError> {
 }
 
 impl Sampler for Random {
-    fn sample(&self, space: &ParameterSpace, _: &[Observation], rng: &mut dyn Rng) -> Assignment {
-        space.assign(|parameter| parameter.domain.at(rng.random()))
+    fn sample(&self, request: &Request<'_>, rng: &mut dyn Rng) -> Assignment {
+        draw(request.space, rng)
     }
+}
+
+/// An assignment, evenly from all.
+pub(super) fn draw(space: &ParameterSpace, rng: &mut dyn Rng) -> Assignment {
+    space.assign(|parameter| parameter.domain.at(rng.random()))
 }

@@ -11,9 +11,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::kernel::Parzen;
-use super::{Observation, Random, Sampler};
+use super::{Observation, Request, Sampler, random};
 use crate::search::snapshot::Assignment;
-use crate::search::space::{OptionsError, ParameterSpace};
+use crate::search::space::OptionsError;
 
 /// Options of the sampler.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -38,9 +38,10 @@ pub(super) fn build(options: Value) -> Result<Arc<dyn Sampler>, OptionsError> {
 }
 
 impl Sampler for Tpe {
-    fn sample(&self, space: &ParameterSpace, history: &[Observation], rng: &mut dyn Rng) -> Assignment {
+    fn sample(&self, request: &Request<'_>, rng: &mut dyn Rng) -> Assignment {
+        let Request { space, history, .. } = *request;
         if history.len() < self.startup {
-            return Random.sample(space, history, rng);
+            return random::draw(space, rng);
         }
         let (good, bad) = self.split(history);
         let (good, bad) = (Parzen::new(space, &good), Parzen::new(space, &bad));
@@ -59,9 +60,13 @@ impl Sampler for Tpe {
 impl Tpe {
     /// The good and the bad. Candidates still in training count as bad, so that workers that draw at the same
     /// time spread out.
-    fn split<'a>(&self, history: &'a [Observation]) -> (Vec<&'a Observation>, Vec<&'a Observation>) {
-        let (running, mut finished): (Vec<_>, Vec<_>) = history.iter().partition(|o| o.running);
-        let loss = |o: &Observation| o.value.filter(|v| !v.is_nan()).unwrap_or(f64::INFINITY);
+    fn split<'a>(
+        &self,
+        history: &'a [Observation<'a>],
+    ) -> (Vec<&'a Observation<'a>>, Vec<&'a Observation<'a>>) {
+        let (running, mut finished): (Vec<&Observation<'_>>, Vec<_>) =
+            history.iter().partition(|o| o.running);
+        let loss = |o: &Observation<'_>| o.loss().unwrap_or(f64::INFINITY);
         finished.sort_by(|a, b| loss(a).total_cmp(&loss(b)));
         let known = finished.iter().filter(|o| loss(o).is_finite()).count();
         let count = ((self.gamma.clamp(0.0, 1.0) * finished.len() as f64).ceil() as usize).min(known);

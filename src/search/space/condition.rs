@@ -68,16 +68,37 @@ impl ParameterSpace {
 
     /// All assignments of a finite space; `None` when there are more than `limit` or infinitely many.
     pub(crate) fn enumerate(&self, limit: usize) -> Option<Vec<Assignment>> {
+        self.combine(limit, |domain| match domain {
+            Domain::Float { low, high, .. } => (low == high).then(|| vec![domain.at(0.0)]),
+            _ => Some(domain.samples()),
+        })
+    }
+
+    /// All assignments when each continuum has no more than `points` values, evenly on its scale and both ends included;
+    /// `None` when there are more than `limit`.
+    pub(crate) fn grid(&self, points: usize, limit: usize) -> Option<Vec<Assignment>> {
+        let place = |point: usize| if points > 1 { point as f64 / (points - 1) as f64 } else { 0.5 };
+        self.combine(limit, |domain| match domain {
+            Domain::Float { low, high, .. } if low < high => {
+                Some((0..points).map(|point| domain.at(place(point))).collect())
+            }
+            _ => Some(domain.samples()),
+        })
+    }
+
+    /// All assignments of the values that `values` gives a domain; `None` when it gives none, or they are more than
+    /// `limit`.
+    fn combine(
+        &self,
+        limit: usize,
+        values: impl Fn(&Domain) -> Option<Vec<Value>>,
+    ) -> Option<Vec<Assignment>> {
         let mut all = vec![Assignment::new()];
         for parameter in &self.parameters {
-            let count = parameter.domain.cardinality()?;
-            if count > limit {
+            if parameter.domain.cardinality().is_some_and(|count| count > limit) {
                 return None;
             }
-            let values = match parameter.domain {
-                Domain::Float { .. } => vec![parameter.domain.at(0.0)],
-                _ => parameter.domain.samples(),
-            };
+            let values = values(&parameter.domain)?;
             let mut longer = Vec::new();
             for assignment in all {
                 if takes_part(parameter, &assignment) {

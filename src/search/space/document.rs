@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::spec::Subject;
 use crate::model::arch::Architecture;
 use crate::model::{PRESET, preset};
 use crate::search::snapshot::Assignment;
@@ -19,6 +20,26 @@ pub(crate) fn set(document: &mut Value, path: &str, value: Value) {
         at = &mut at[key];
     }
     *at = value;
+}
+
+/// The whole document of a candidate; `None` when it is not a valid one.
+pub(crate) fn of_candidate(
+    subject: Subject,
+    base: &Value,
+    assignment: &Assignment,
+    epochs: u32,
+) -> Option<Value> {
+    match subject {
+        Subject::Architecture => candidate(base, assignment, epochs),
+        Subject::Recorded => {
+            let mut document = base.clone();
+            for (key, value) in assignment {
+                // Not a path: parameters of tables may have dots.
+                document.as_object_mut()?.insert(key.clone(), value.clone());
+            }
+            Some(document)
+        }
+    }
 }
 
 /// The whole architecture document of a candidate: `base`, or the preset that the assignment names, with the [`SETTINGS`]

@@ -1,4 +1,4 @@
-//! Whether what a space file names and proposes fits the architecture document.
+//! Whether what a space file names and proposes fits what candidates are: architectures, or the rows of a table.
 
 use serde_json::{Map, Value};
 
@@ -9,15 +9,38 @@ use super::raw::{Notes, message};
 use crate::model::arch::{Architecture, Preset};
 use crate::model::{PRESET, preset};
 
-/// Checks keys and values against the architecture that a file begins from.
-pub(super) struct Fit {
+/// Checks keys and values against what candidates are.
+pub(super) trait Fit {
+    /// Whether there is such a key; if not, says so.
+    fn check_key(&self, path: &str, place: &Place, notes: &mut Notes) -> bool;
+
+    /// Checks every choice, or both ends of a range. `within` is the place of the choice list or of the range, `keys` are
+    /// the parameters of the same stage.
+    fn check_domain(
+        &mut self,
+        path: &str,
+        domain: &Domain,
+        keys: &[String],
+        within: &Place,
+        notes: &mut Notes,
+    );
+
+    /// Whether a key stands for settings of several others.
+    fn is_settings(&self, key: &str) -> bool;
+
+    /// The document that stages begin from.
+    fn into_fixed(self: Box<Self>) -> Value;
+}
+
+/// Checks against the architecture that a file begins from.
+pub(super) struct ArchitectureFit {
     keys: Vec<String>,
     fixed: Value,
     /// Parameters of this and earlier stages: what they are set to is not known here.
     searched: Vec<String>,
 }
 
-impl Fit {
+impl ArchitectureFit {
     /// Takes in what the file fixes: key paths, nested objects, or both.
     pub(super) fn new(raw: Map<String, Value>, place: &Place, notes: &mut Notes) -> Self {
         let named = raw.get(PRESET).map_or(Ok(Preset::At2seld), preset);
@@ -70,94 +93,8 @@ impl Fit {
         }
     }
 
-    /// The document that stages begin from.
-    pub(super) fn into_fixed(self) -> Value {
-        match Architecture::from_value(self.fixed.clone()) {
-            Ok(architecture) => architecture.to_value(),
-            Err(_) => self.fixed,
-        }
-    }
-
     fn is_group(&self, path: &str) -> bool {
         self.keys.iter().any(|key| key.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
-    }
-
-    /// Whether the architecture has this setting; if not, says so.
-    pub(super) fn check_key(&self, path: &str, place: &Place, notes: &mut Notes) -> bool {
-        let problem = if path == "train.epochs" {
-            "set by the budget of each stage; take it out".to_owned()
-        } else if path == PRESET || self.keys.iter().any(|key| key == path) {
-            return true;
-        } else if self.is_group(path) {
-            let inner = self.keys.iter().filter(|key| key.starts_with(&format!("{path}.")));
-            let names: Vec<&str> = inner.map(String::as_str).collect();
-            format!("names a group of settings, expected one of them: {}", names.join(", "))
-        } else {
-            let group = path.split('.').next().unwrap_or_default();
-            let near = super::nearest(path, self.keys.iter().map(String::as_str));
-            let in_group: Vec<&str> = self
-                .keys
-                .iter()
-                .filter(|key| key.split('.').next() == Some(group))
-                .map(String::as_str)
-                .collect();
-            let hint = match (near, in_group.is_empty()) {
-                (Some(near), _) => format!("; did you mean \"{near}\"?"),
-                (None, false) => format!("; known: {}", in_group.join(", ")),
-                (None, true) => {
-                    let mut groups: Vec<&str> =
-                        self.keys.iter().filter_map(|key| key.split('.').next()).collect();
-                    groups.dedup();
-                    suggestion(group, groups)
-                }
-            };
-            format!("unknown architecture key \"{path}\"{hint}")
-        };
-        notes.add(place, problem);
-        false
-    }
-
-    /// Tries every choice, or both ends of a range, in the architecture. `within` is the place of the choice
-    /// list or of the range, `keys` are the parameters of the same stage.
-    pub(super) fn check_domain(
-        &mut self,
-        path: &str,
-        domain: &Domain,
-        keys: &[String],
-        within: &Place,
-        notes: &mut Notes,
-    ) {
-        self.searched
-            .extend(keys.iter().filter(|key| !self.searched.contains(key)).cloned().collect::<Vec<_>>());
-        let searched = self.searched.clone();
-        match domain {
-            Domain::Choice(values) if path == document::SETTINGS => {
-                for (index, value) in values.iter().enumerate() {
-                    self.check_settings(value, &searched, &within.index(index), notes);
-                }
-                let inner = values.iter().filter_map(Value::as_object).flat_map(|keys| keys.keys());
-                self.searched.extend(inner.cloned());
-            }
-            _ if path == document::SETTINGS => {
-                notes.add(within, "\"settings\" takes a choice of objects, each with values by key path");
-            }
-            Domain::Choice(values) => {
-                for (index, value) in values.iter().enumerate() {
-                    self.check_value(path, value, &searched, &within.index(index), notes);
-                }
-            }
-            Domain::Int { low, high, step, .. } => {
-                let last = low + (high - low) / step * step;
-                if self.check_value(path, &Value::from(*low), &searched, &within.key("low"), notes) {
-                    self.check_value(path, &Value::from(last), &searched, &within.key("high"), notes);
-                }
-            }
-            Domain::Float { low, high, .. } => {
-                if self.check_value(path, &Value::from(*low), &searched, &within.key("low"), notes) {
-                    self.check_value(path, &Value::from(*high), &searched, &within.key("high"), notes);
-                }
-            }
-        }
     }
 
     /// Tries settings that a candidate has at once; what they disagree with each other in is a mistake as well.
@@ -242,6 +179,94 @@ impl Fit {
                 notes.add(place, format!("does not fit the architecture: {problem}"));
                 false
             }
+        }
+    }
+}
+
+impl Fit for ArchitectureFit {
+    fn check_key(&self, path: &str, place: &Place, notes: &mut Notes) -> bool {
+        let problem = if path == "train.epochs" {
+            "set by the budget of each stage; take it out".to_owned()
+        } else if path == PRESET || self.keys.iter().any(|key| key == path) {
+            return true;
+        } else if self.is_group(path) {
+            let inner = self.keys.iter().filter(|key| key.starts_with(&format!("{path}.")));
+            let names: Vec<&str> = inner.map(String::as_str).collect();
+            format!("names a group of settings, expected one of them: {}", names.join(", "))
+        } else {
+            let group = path.split('.').next().unwrap_or_default();
+            let near = super::nearest(path, self.keys.iter().map(String::as_str));
+            let in_group: Vec<&str> = self
+                .keys
+                .iter()
+                .filter(|key| key.split('.').next() == Some(group))
+                .map(String::as_str)
+                .collect();
+            let hint = match (near, in_group.is_empty()) {
+                (Some(near), _) => format!("; did you mean \"{near}\"?"),
+                (None, false) => format!("; known: {}", in_group.join(", ")),
+                (None, true) => {
+                    let mut groups: Vec<&str> =
+                        self.keys.iter().filter_map(|key| key.split('.').next()).collect();
+                    groups.dedup();
+                    suggestion(group, groups)
+                }
+            };
+            format!("unknown architecture key \"{path}\"{hint}")
+        };
+        notes.add(place, problem);
+        false
+    }
+
+    fn check_domain(
+        &mut self,
+        path: &str,
+        domain: &Domain,
+        keys: &[String],
+        within: &Place,
+        notes: &mut Notes,
+    ) {
+        self.searched
+            .extend(keys.iter().filter(|key| !self.searched.contains(key)).cloned().collect::<Vec<_>>());
+        let searched = self.searched.clone();
+        match domain {
+            Domain::Choice(values) if path == document::SETTINGS => {
+                for (index, value) in values.iter().enumerate() {
+                    self.check_settings(value, &searched, &within.index(index), notes);
+                }
+                let inner = values.iter().filter_map(Value::as_object).flat_map(|keys| keys.keys());
+                self.searched.extend(inner.cloned());
+            }
+            _ if path == document::SETTINGS => {
+                notes.add(within, "\"settings\" takes a choice of objects, each with values by key path");
+            }
+            Domain::Choice(values) => {
+                for (index, value) in values.iter().enumerate() {
+                    self.check_value(path, value, &searched, &within.index(index), notes);
+                }
+            }
+            Domain::Int { low, high, step, .. } => {
+                let last = low + (high - low) / step * step;
+                if self.check_value(path, &Value::from(*low), &searched, &within.key("low"), notes) {
+                    self.check_value(path, &Value::from(last), &searched, &within.key("high"), notes);
+                }
+            }
+            Domain::Float { low, high, .. } => {
+                if self.check_value(path, &Value::from(*low), &searched, &within.key("low"), notes) {
+                    self.check_value(path, &Value::from(*high), &searched, &within.key("high"), notes);
+                }
+            }
+        }
+    }
+
+    fn is_settings(&self, key: &str) -> bool {
+        key == document::SETTINGS
+    }
+
+    fn into_fixed(self: Box<Self>) -> Value {
+        match Architecture::from_value(self.fixed.clone()) {
+            Ok(architecture) => architecture.to_value(),
+            Err(_) => self.fixed,
         }
     }
 }

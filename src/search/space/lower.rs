@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::condition::{Condition, ParameterSpace};
-use super::document::SETTINGS;
 use super::fit::Fit;
 use super::param::{Domain, Parameter};
 use super::problem::{Place, suggestion};
@@ -15,7 +14,7 @@ use super::raw::{Notes, RawFloat, RawInt, RawParameter};
 pub(super) fn lower_space(
     raw: Map<String, Value>,
     place: &Place,
-    fit: &mut Fit,
+    fit: &mut dyn Fit,
     notes: &mut Notes,
 ) -> ParameterSpace {
     let keys: Vec<String> = raw.keys().cloned().collect();
@@ -23,7 +22,7 @@ pub(super) fn lower_space(
     let mut whens = Vec::new();
     for (key, value) in raw {
         let at = place.key(&key);
-        let known = key == SETTINGS || fit.check_key(&key, &at, notes);
+        let known = fit.is_settings(&key) || fit.check_key(&key, &at, notes);
         let Some(raw) = notes.read::<RawParameter>(value, &at) else { continue };
         whens.push((key.clone(), raw.when.clone()));
         let Some((domain, within)) = lower_domain(raw, &at, notes) else { continue };

@@ -13,6 +13,7 @@ mod param;
 mod parse;
 mod problem;
 mod raw;
+mod recorded;
 mod spec;
 
 pub use condition::{Condition, ParameterSpace};
@@ -20,7 +21,7 @@ pub use param::{Domain, Parameter};
 use problem::nearest;
 pub use problem::{Problem, SpaceError};
 pub(crate) use raw::OptionsError;
-pub use spec::{Budget, Objective, Promote, SearchSpace, StageSpec, StudyOptions};
+pub use spec::{Budget, Objective, Promote, SearchSpace, StageSpec, StudyOptions, Subject};
 
 #[cfg(test)]
 mod tests;

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::fit::Fit;
+use super::condition::ParameterSpace;
+use super::fit::{ArchitectureFit, Fit};
 use super::lower::lower_space;
 use super::problem::{Place, Problem, SpaceError, suggestion};
 use super::raw::{Notes, RawBudget, RawFile, RawPromote, RawStage};
-use super::spec::{Budget, Objective, Promote, SearchSpace, StageSpec, StudyOptions};
+use super::recorded::RecordedFit;
+use super::spec::{Budget, Objective, Promote, SearchSpace, StageSpec, StudyOptions, Subject};
 use crate::ids::TrialId;
 use crate::search::registry::Registry;
 use crate::search::{pruner, sampler};
@@ -28,6 +30,22 @@ impl SearchSpace {
     /// # Ok::<(), at2seld::search::space::SpaceError>(())
     /// ```
     pub fn parse(file: &str, text: &str) -> Result<Self, SpaceError> {
+        Self::read(file, text, |document, notes| lower(document, None, notes))
+    }
+
+    /// Reads the text of a space file whose parameters are those of a table of recorded results.
+    ///
+    /// # Errors
+    /// As [`SearchSpace::parse`].
+    pub fn parse_recorded(file: &str, text: &str, table: &ParameterSpace) -> Result<Self, SpaceError> {
+        Self::read(file, text, |document, notes| lower(document, Some(table), notes))
+    }
+
+    fn read(
+        file: &str,
+        text: &str,
+        lower: impl FnOnce(Value, &mut Notes) -> Option<Self>,
+    ) -> Result<Self, SpaceError> {
         let fail = |problems| SpaceError { file: file.to_owned(), problems };
         let document: Value = serde_json::from_str(text).map_err(|error| {
             let message = error.to_string();
@@ -36,8 +54,7 @@ impl SearchSpace {
             fail(vec![Problem { line: error.line().max(1), key: String::new(), message }])
         })?;
         let mut notes = Notes::new(text);
-        let space = lower(document, &mut notes);
-        match space {
+        match lower(document, &mut notes) {
             Some(space) if notes.is_empty() => Ok(space),
             _ => Err(fail(notes.into_problems())),
         }
@@ -52,21 +69,41 @@ impl SearchSpace {
     }
 }
 
-fn lower(document: Value, notes: &mut Notes) -> Option<SearchSpace> {
+/// Of architectures or, where there is one, of the rows of a table.
+fn lower(document: Value, table: Option<&ParameterSpace>, notes: &mut Notes) -> Option<SearchSpace> {
     let root = Place::default();
     let raw: RawFile = notes.read(document, &root)?;
     let study = lower_study(raw.study, &root.key("study"), notes);
-    let mut fit = Fit::new(raw.fixed, &root.key("fixed"), notes);
-    let mut stages: Vec<StageSpec> = Vec::new();
+    let fixed = root.key("fixed");
+    let stages = raw.stages.unwrap_or_default();
     let place = root.key("stages");
-    for (index, stage) in raw.stages.iter().flatten().enumerate() {
-        let stage = lower_stage(stage.clone(), &place.index(index), index, &stages, &mut fit, notes);
-        stages.extend(stage);
-    }
-    if raw.stages.is_none_or(|stages| stages.is_empty()) && !notes.has(&place) {
+    if stages.is_empty() && !notes.has(&place) {
         notes.add(&place, "expected a list with at least one stage");
     }
-    Some(SearchSpace { study, fixed: fit.into_fixed(), stages })
+    Some(match table {
+        None => {
+            let mut fit = ArchitectureFit::new(raw.fixed, &fixed, notes);
+            let stages = lower_stages(stages, &place, &mut fit, notes);
+            SearchSpace { study, subject: Subject::Architecture, fixed: Box::new(fit).into_fixed(), stages }
+        }
+        Some(table) => {
+            let mut fit = RecordedFit::new(table, raw.fixed, &fixed, notes);
+            let stages = lower_stages(stages, &place, &mut fit, notes);
+            for (at, stage) in stages.iter().enumerate() {
+                fit.check_stage(stage, &stages[..at], &place.index(at).key("space"), notes);
+            }
+            SearchSpace { study, subject: Subject::Recorded, fixed: Box::new(fit).into_fixed(), stages }
+        }
+    })
+}
+
+fn lower_stages(raw: Vec<Value>, place: &Place, fit: &mut dyn Fit, notes: &mut Notes) -> Vec<StageSpec> {
+    let mut stages: Vec<StageSpec> = Vec::new();
+    for (index, stage) in raw.into_iter().enumerate() {
+        let stage = lower_stage(stage, &place.index(index), index, &stages, fit, notes);
+        stages.extend(stage);
+    }
+    stages
 }
 
 fn lower_study(raw: Option<Value>, place: &Place, notes: &mut Notes) -> StudyOptions {
@@ -88,7 +125,7 @@ fn lower_stage(
     place: &Place,
     index: usize,
     earlier: &[StageSpec],
-    fit: &mut Fit,
+    fit: &mut dyn Fit,
     notes: &mut Notes,
 ) -> Option<StageSpec> {
     let raw: RawStage = notes.read(value, place)?;
@@ -115,8 +152,8 @@ fn lower_stage(
         notes.add(&place.key("init_from"), message);
     }
     let space = lower_space(raw.space, &place.key("space"), fit, notes);
-    let sampler = lower_kind(&sampler::REGISTRY, raw.sampler, "tpe", &place.key("sampler"), notes);
-    let pruner = lower_kind(&pruner::REGISTRY, raw.pruner, "none", &place.key("pruner"), notes);
+    let sampler = lower_kind(&sampler::REGISTRY, raw.sampler, &place.key("sampler"), notes);
+    let pruner = lower_kind(&pruner::REGISTRY, raw.pruner, &place.key("pruner"), notes);
     let budget = lower_budget(raw.budget, &place.key("budget"), notes);
     let promote = lower_promote(raw.promote, &place.key("promote"), notes);
     let objective = lower_objective(raw.objective, &place.key("objective"), notes);
@@ -160,14 +197,13 @@ fn stage_name(
 fn lower_kind<T: ?Sized>(
     registry: &Registry<T>,
     raw: Option<Map<String, Value>>,
-    default: &str,
     place: &Place,
     notes: &mut Notes,
 ) -> Option<Arc<T>> {
     let mut options = raw.unwrap_or_default();
     let at = place.key("kind");
     let kind = match options.shift_remove("kind") {
-        None => default.to_owned(),
+        None => registry.default.to_owned(),
         Some(Value::String(kind)) => kind,
         Some(other) => {
             notes.add(&at, format!("{other} is not the name of a {}", registry.seam));
@@ -189,18 +225,37 @@ fn lower_kind<T: ?Sized>(
 
 fn lower_budget(raw: Option<Value>, place: &Place, notes: &mut Notes) -> Budget {
     let raw: RawBudget = raw.and_then(|raw| notes.read(raw, place)).unwrap_or_default();
-    let mut positive = |key: &str, value: Option<u32>| {
-        let at = place.key(key);
-        match value {
-            Some(0) => notes.add(&at, "0 is outside 1.."),
-            None if !notes.is_told(place) && !notes.has(&at) => {
-                notes.add(&at, "missing, expected a whole number from 1")
-            }
-            _ => {}
+    let mut whole = |key: &str, value: Option<u64>| {
+        if value == Some(0) {
+            notes.add(&place.key(key), "0 is outside 1..");
         }
-        value.unwrap_or(1)
     };
-    Budget { trials: positive("trials", raw.trials), epochs: positive("epochs", raw.epochs) }
+    whole("trials", raw.trials.map(u64::from));
+    whole("epochs", raw.epochs.map(u64::from));
+    whole("total_epochs", raw.total_epochs);
+    for (key, value) in [("seconds", raw.seconds), ("device_hours", raw.device_hours)] {
+        if value.is_some_and(|value| !(value > 0.0 && value.is_finite())) {
+            notes.add(&place.key(key), format!("{} is not above 0", value.unwrap_or_default()));
+        }
+    }
+    let limits = ["trials", "total_epochs", "seconds", "device_hours"];
+    let given =
+        [raw.trials.is_some(), raw.total_epochs.is_some(), raw.seconds.is_some(), raw.device_hours.is_some()];
+    let is_told = notes.is_told(place);
+    if raw.epochs.is_none() && !is_told && !notes.has(&place.key("epochs")) {
+        notes.add(&place.key("epochs"), "missing, expected the epochs of every trial, a whole number from 1");
+    }
+    if !given.contains(&true) && !is_told && !limits.iter().any(|key| notes.has(&place.key(key))) {
+        let message = "missing, expected a whole number from 1 (or a limit by \"total_epochs\", \"seconds\" or \"device_hours\")";
+        notes.add(&place.key("trials"), message);
+    }
+    let hours = raw.device_hours.map(|hours| 3600.0 * hours);
+    Budget {
+        epochs: raw.epochs.unwrap_or(1),
+        trials: raw.trials,
+        total_epochs: raw.total_epochs,
+        seconds: raw.seconds.into_iter().chain(hours).reduce(f64::min),
+    }
 }
 
 fn lower_promote(raw: Option<Value>, place: &Place, notes: &mut Notes) -> Promote {

@@ -45,6 +45,9 @@ pub(super) struct RawStage {
 pub(super) struct RawBudget {
     pub(super) trials: Option<u32>,
     pub(super) epochs: Option<u32>,
+    pub(super) total_epochs: Option<u64>,
+    pub(super) seconds: Option<f64>,
+    pub(super) device_hours: Option<f64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -181,6 +184,7 @@ pub(super) fn message(serde: &str) -> String {
         _ => {
             let expected = [
                 ("expected u32", "expected a whole number from 0"),
+                ("expected u64", "expected a whole number from 0"),
                 ("expected usize", "expected a whole number from 0"),
                 ("expected i64", "expected a whole number"),
                 ("expected f64", "expected a number"),

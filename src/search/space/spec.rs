@@ -16,10 +16,22 @@ use crate::search::snapshot::Scores;
 pub struct SearchSpace {
     /// What holds for the study as a whole.
     pub study: StudyOptions,
-    /// The architecture that stages without `inherit` begin from: the defaults and what the file fixes.
+    /// What candidates are.
+    pub subject: Subject,
+    /// The document that stages without `inherit` begin from: the defaults and what the file fixes.
     pub fixed: Value,
     /// In the order in which they are searched; never empty.
     pub stages: Vec<StageSpec>,
+}
+
+/// What the parameters of a space describe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Subject {
+    /// Architectures, which are trained.
+    #[default]
+    Architecture,
+    /// Rows of a table of recorded results.
+    Recorded,
 }
 
 /// What holds for a study as a whole.
@@ -70,13 +82,27 @@ pub struct StageSpec {
     pub init_from: Option<TrialId>,
 }
 
-/// What a stage may spend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a stage may spend on candidates, without the repetitions of the promoted ones. It ends when any limit is reached; at
+/// least one of `trials`, `total_epochs` and `seconds` is set.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Budget {
-    /// Candidates, without the repetitions of the promoted ones.
-    pub trials: u32,
     /// Epochs of every trial.
     pub epochs: u32,
+    /// Candidates.
+    pub trials: Option<u32>,
+    /// Epochs of all candidates together: what pruning saves is spent on others.
+    pub total_epochs: Option<u64>,
+    /// Training of all candidates together, in seconds of the devices.
+    pub seconds: Option<f64>,
+}
+
+impl Budget {
+    /// How many candidates are trained when each takes all its epochs; `None` when only time is limited.
+    pub fn candidates(&self) -> Option<u32> {
+        let by_epochs = self.total_epochs.map(|total| total.div_ceil(u64::from(self.epochs.max(1))));
+        let by_epochs = by_epochs.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+        self.trials.into_iter().chain(by_epochs).min()
+    }
 }
 
 /// How the winner of a stage is chosen.

@@ -1,0 +1,153 @@
+//! `at2seld simulate`: a search replayed on recorded results, many times.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::builder::PossibleValuesParser;
+use rayon::prelude::*;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::error::{CommandResult, input};
+use super::format::Format;
+use crate::fs::FileError;
+use crate::report::table::Table as Printed;
+use crate::search::SearchSpace;
+use crate::search::{pruner, sampler};
+use crate::simulate::{Mark, Setting, Table, regret, replay, whole_table};
+
+/// Arguments of `simulate`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Recorded results: JSON lines, compressed by zstd or not (docs/search.md says how they look)
+    #[arg(long, value_name = "FILE")]
+    table: PathBuf,
+    /// Space file whose keys are parameters of the table [default: the whole table in one stage]
+    #[arg(long, value_name = "SPACE.json")]
+    space: Option<PathBuf>,
+    /// Samplers to compare [default: those of the space file, or that of the program]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = PossibleValuesParser::new(sampler::REGISTRY.names()))]
+    sampler: Vec<String>,
+    /// Pruners to compare, each with each sampler [default: those of the space file, or that of the program]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = PossibleValuesParser::new(pruner::REGISTRY.names()))]
+    pruner: Vec<String>,
+    /// When to look at what was found, in whole trainings
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "25,50,100,200,400", value_parser = clap::value_parser!(u32).range(1..))]
+    budgets: Vec<u32>,
+    /// Searches of each kind, each with another seed
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    seeds: u32,
+    /// The first seed
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// A kind of search at one budget.
+#[derive(Debug, Serialize)]
+struct Row {
+    sampler: String,
+    pruner: String,
+    budget: u32,
+    regret_percent: f64,
+    ci95: Option<f64>,
+    seeds: usize,
+    distinct_trials: f64,
+}
+
+/// A kind of search.
+struct Kind {
+    sampler: String,
+    pruner: String,
+    space: SearchSpace,
+}
+
+/// Prints the regret of each sampler with each pruner.
+pub(crate) fn run(args: Args) -> CommandResult {
+    let table = Table::read(&args.table).map_err(input)?;
+    let kinds = kinds(&args, &table)?;
+    let searches = kinds.iter().flat_map(|kind| (0..u64::from(args.seeds)).map(move |seed| (kind, seed)));
+    let found: Vec<Vec<Mark>> = searches
+        .collect::<Vec<_>>()
+        .into_par_iter()
+        .map(|(kind, seed)| replay(&table, &kind.space, &args.budgets, args.seed.wrapping_add(seed)))
+        .collect();
+    let mut rows = Vec::new();
+    for (kind, searches) in kinds.iter().zip(found.chunks(args.seeds as usize)) {
+        rows.extend(regret::summarise(&table, searches).into_iter().map(|regret| Row {
+            sampler: kind.sampler.clone(),
+            pruner: kind.pruner.clone(),
+            budget: regret.budget,
+            regret_percent: regret.percent,
+            ci95: regret.ci95,
+            seeds: regret.seeds,
+            distinct_trials: regret.distinct_trials,
+        }));
+    }
+    args.format.print(&rows, &printed(&rows))
+}
+
+/// Each sampler with each pruner.
+fn kinds(args: &Args, table: &Table) -> anyhow::Result<Vec<Kind>> {
+    let (file, document) = match &args.space {
+        Some(path) => (path.as_path(), read_document(path, table)?),
+        None => (args.table.as_path(), whole_table(table, args.budgets.iter().copied().max().unwrap_or(1))),
+    };
+    let named = |names: &[String]| match names {
+        [] => vec![None],
+        names => names.iter().cloned().map(Some).collect::<Vec<_>>(),
+    };
+    let mut kinds = Vec::new();
+    for sampler in named(&args.sampler) {
+        for pruner in named(&args.pruner) {
+            let setting = Setting { sampler: sampler.clone(), pruner };
+            let space = setting.space(&file.display().to_string(), &document, table).map_err(input)?;
+            let name = |key: &str, name: &Option<String>, default: &str| {
+                name.clone().unwrap_or_else(|| names(&document, key, default))
+            };
+            kinds.push(Kind {
+                sampler: name("sampler", &setting.sampler, sampler::REGISTRY.default_name()),
+                pruner: name("pruner", &setting.pruner, pruner::REGISTRY.default_name()),
+                space,
+            });
+        }
+    }
+    Ok(kinds)
+}
+
+/// A space file as a document, after a look at it as it was written, so that mistakes are told with their lines.
+fn read_document(path: &Path, table: &Table) -> anyhow::Result<Value> {
+    let text = std::fs::read_to_string(path).map_err(|error| input(FileError::at("read", path)(error)))?;
+    SearchSpace::parse_recorded(&path.display().to_string(), &text, &table.space).map_err(input)?;
+    serde_json::from_str(&text).context("this is a bug: a space file that was read is no JSON")
+}
+
+/// The names that the stages of a space file have for a sampler or pruner.
+fn names(document: &Value, key: &str, default: &str) -> String {
+    let stages = document.get("stages").and_then(Value::as_array).into_iter().flatten();
+    let name = |stage: &Value| stage.get(key)?.get("kind")?.as_str().map(str::to_owned);
+    let mut names: Vec<String> =
+        stages.map(|stage| name(stage).unwrap_or_else(|| default.to_owned())).collect();
+    names.dedup();
+    names.join("+")
+}
+
+fn printed(rows: &[Row]) -> Printed {
+    let mut table =
+        Printed::new(["sampler", "pruner", "budget", "regret_percent", "ci95", "seeds", "distinct_trials"]);
+    let rounded = |x: f64, digits: i32| (x * 10_f64.powi(digits)).round() / 10_f64.powi(digits);
+    for row in rows {
+        table.push::<Value>([
+            row.sampler.clone().into(),
+            row.pruner.clone().into(),
+            row.budget.into(),
+            rounded(row.regret_percent, 2).into(),
+            row.ci95.map(|half| rounded(half, 2)).into(),
+            row.seeds.into(),
+            rounded(row.distinct_trials, 1).into(),
+        ]);
+    }
+    table
+}

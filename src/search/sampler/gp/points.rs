@@ -1,0 +1,70 @@
+//! Assignments as points: one coordinate for each parameter of a space, and how far two of them are apart.
+
+use serde_json::Value;
+
+use crate::search::snapshot::Assignment;
+use crate::search::space::{Domain, Parameter, ParameterSpace};
+
+/// How far a parameter that takes part is from one that does not, in the units of its scale.
+const ABSENCE: f64 = 0.5;
+/// How much of the distance between choices follows from their order: people list them from small to large more often than
+/// not, and where they do not, the rest keeps them apart.
+const ORDER: f64 = 0.5;
+
+/// How values of a parameter are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Axis {
+    /// As kinds, which are the same or not.
+    Kind,
+    /// By their distance on a scale.
+    Scale,
+}
+
+/// A place in [0, 1] for each parameter, in the order of the space; NaN where it takes no part.
+pub(super) type Point = Vec<f64>;
+
+/// How each parameter of a space is compared.
+pub(super) fn axes(space: &ParameterSpace) -> Vec<Axis> {
+    let axis = |parameter: &Parameter| match &parameter.domain {
+        Domain::Choice(values) if values.len() < 3 || !values.iter().all(Value::is_number) => Axis::Kind,
+        // Numbers as choices, widths or sizes of kernels, are on a scale as well.
+        Domain::Choice(_) | Domain::Int { .. } | Domain::Float { .. } => Axis::Scale,
+    };
+    space.parameters().iter().map(axis).collect()
+}
+
+/// The point of an assignment. What is not of a parameter's domain counts as absent.
+pub(super) fn place(space: &ParameterSpace, assignment: &Assignment) -> Point {
+    let coordinate = |parameter: &Parameter| {
+        let value = assignment.get(&parameter.key)?;
+        let (low, high) = parameter.domain.cell(value)?;
+        Some(match &parameter.domain {
+            Domain::Choice(values) => rank(values, value),
+            Domain::Int { .. } | Domain::Float { .. } => 0.5 * (low + high),
+        })
+    };
+    space.parameters().iter().map(|parameter| coordinate(parameter).unwrap_or(f64::NAN)).collect()
+}
+
+/// How far two points are apart along an axis; at most 1 between values that take part.
+pub(super) fn distance(axis: Axis, a: f64, b: f64) -> f64 {
+    match (axis, a.is_nan(), b.is_nan()) {
+        (_, true, true) => 0.0,
+        (Axis::Kind, false, false) if a == b => 0.0,
+        (Axis::Kind, false, false) => (1.0 - ORDER) + ORDER * (a - b).abs(),
+        (Axis::Kind, ..) => 1.0,
+        (Axis::Scale, false, false) => (a - b).abs(),
+        // Absence lies beside the middle of the scale, so that distances stay those of a plane.
+        (Axis::Scale, true, false) => ABSENCE.hypot(b - 0.5),
+        (Axis::Scale, false, true) => ABSENCE.hypot(a - 0.5),
+    }
+}
+
+/// The place of a choice: by size where all are numbers, else as listed.
+fn rank(values: &[Value], value: &Value) -> f64 {
+    let before = match values.iter().all(Value::is_number) {
+        true => values.iter().filter(|v| v.as_f64() < value.as_f64()).count(),
+        false => values.iter().position(|v| v == value).unwrap_or(0),
+    };
+    before as f64 / (values.len().max(2) - 1) as f64
+}

@@ -1,0 +1,282 @@
+//! Tables of recorded results: JSON lines, the first of which says what the others are; compressed by zstd or not.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::error::TableError;
+use crate::fs::FileError;
+use crate::search::snapshot::Assignment;
+use crate::search::space::{Domain, Parameter, ParameterSpace};
+
+/// How a compressed file begins.
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Recorded results over a space.
+#[derive(Debug)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// What was varied.
+    pub space: ParameterSpace,
+    /// Steps of a whole training; 1 where only final values were recorded.
+    pub steps: u32,
+    /// The smallest final value.
+    pub optimum: f64,
+    /// The median of the final values.
+    pub median: f64,
+    /// What a search is charged that has no result at all.
+    pub worst: f64,
+    rows: Vec<Row>,
+    lookup: Lookup,
+}
+
+/// One recorded training.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The value after each step, lower is better; `None` from where it diverged.
+    pub curve: Vec<Option<f64>>,
+    /// Seconds of a step, where they are known.
+    pub cost_per_step: Option<f64>,
+}
+
+/// How rows are found.
+#[derive(Debug)]
+enum Lookup {
+    /// By the index of the value of every parameter.
+    Exact(HashMap<Vec<u64>, usize>),
+    /// By the distance of points whose coordinates are places on the scales of the parameters.
+    Nearest(Vec<Vec<f64>>),
+}
+
+#[derive(Debug, Deserialize)]
+struct Header {
+    name: String,
+    direction: String,
+    space: Map<String, Value>,
+    fidelity: Option<Fidelity>,
+    lookup: String,
+    optimum: Option<f64>,
+    median: Option<f64>,
+    failed_value: Option<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Fidelity {
+    max: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+enum RawDomain {
+    Categorical {
+        choices: Vec<Value>,
+    },
+    Int {
+        low: i64,
+        high: i64,
+        step: Option<i64>,
+        #[serde(default)]
+        log: bool,
+    },
+    Float {
+        low: f64,
+        high: f64,
+        #[serde(default)]
+        log: bool,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+struct RawRow {
+    params: Map<String, Value>,
+    curve: Vec<Option<f64>>,
+    cost_per_step: Option<f64>,
+}
+
+impl Table {
+    /// Reads a table.
+    ///
+    /// # Errors
+    /// The file and the first line with a mistake.
+    pub fn read(file: &Path) -> Result<Self, TableError> {
+        let bytes = std::fs::read(file).map_err(FileError::at("read", file))?;
+        let bytes = match bytes.starts_with(&ZSTD) {
+            true => zstd::decode_all(bytes.as_slice()).map_err(FileError::at("decompress", file))?,
+            false => bytes,
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        let fault =
+            |line: usize, message: String| TableError::Line { file: PathBuf::from(file), line, message };
+        let mut lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+        let (line, header) = lines.next().ok_or_else(|| fault(1, "empty, expected a header".into()))?;
+        let header: Header = serde_json::from_str(header).map_err(|e| fault(line, not("header", &e)))?;
+        let space = space(&header).map_err(|message| fault(line, message))?;
+        let steps = header.fidelity.as_ref().map_or(1, |fidelity| fidelity.max.max(1));
+        let mut rows = Vec::new();
+        let mut found = match header.lookup.as_str() {
+            "exact" => Lookup::Exact(HashMap::new()),
+            "nearest" => Lookup::Nearest(Vec::new()),
+            other => {
+                return Err(fault(line, format!("unknown lookup \"{other}\", expected exact or nearest")));
+            }
+        };
+        for (line, text) in lines {
+            let raw: RawRow = serde_json::from_str(text).map_err(|e| fault(line, not("row", &e)))?;
+            if raw.curve.len() != steps as usize {
+                let message = format!("a curve of {} values, expected {steps}", raw.curve.len());
+                return Err(fault(line, message));
+            }
+            let params: Assignment = raw.params.into_iter().collect();
+            let outside = || fault(line, "the parameters are not of the space in the header".into());
+            match &mut found {
+                Lookup::Exact(rows_by) => {
+                    rows_by.entry(indices(&space, &params).ok_or_else(outside)?).or_insert(rows.len());
+                }
+                Lookup::Nearest(points) => points.push(point(&space, &params).ok_or_else(outside)?),
+            }
+            rows.push(Row { curve: raw.curve, cost_per_step: raw.cost_per_step });
+        }
+        let mut finals: Vec<f64> = rows.iter().filter_map(Row::last).collect();
+        finals.sort_by(f64::total_cmp);
+        let (Some(smallest), Some(largest)) = (finals.first(), finals.last()) else {
+            return Err(fault(1, "no row has a final value".into()));
+        };
+        let middle = 0.5 * (finals[(finals.len() - 1) / 2] + finals[finals.len() / 2]);
+        Ok(Self {
+            name: header.name,
+            space,
+            steps,
+            optimum: header.optimum.unwrap_or(*smallest),
+            median: header.median.unwrap_or(middle),
+            worst: header.failed_value.unwrap_or(*largest),
+            rows,
+            lookup: found,
+        })
+    }
+
+    /// The row of a candidate: its own or, of a table of measured points, the nearest, of equally near ones the first. `None`
+    /// when the table has none.
+    pub fn find(&self, candidate: &Assignment) -> Option<usize> {
+        match &self.lookup {
+            Lookup::Exact(rows) => rows.get(&indices(&self.space, candidate)?).copied(),
+            Lookup::Nearest(points) => {
+                let wanted = point(&self.space, candidate)?;
+                let distance = |point: &Vec<f64>| -> f64 {
+                    point.iter().zip(&wanted).map(|(a, b)| (a - b) * (a - b)).sum()
+                };
+                let distances = points.iter().map(distance).enumerate();
+                distances.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(row, _)| row)
+            }
+        }
+    }
+
+    /// Whether it has measured points of a continuum rather than all of a grid.
+    pub fn is_measured(&self) -> bool {
+        matches!(self.lookup, Lookup::Nearest(_))
+    }
+
+    /// A row by its number.
+    pub fn row(&self, row: usize) -> &Row {
+        &self.rows[row]
+    }
+}
+
+impl Row {
+    /// The final value; `None` when it diverged.
+    pub fn last(&self) -> Option<f64> {
+        self.curve.last().copied().flatten().filter(|value| value.is_finite())
+    }
+}
+
+/// What serde says, without its line: each line is read by itself.
+fn not(what: &str, error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let message = message.split(" at line ").next().unwrap_or_default();
+    format!("not a {what}: {message} (column {})", error.column())
+}
+
+fn space(header: &Header) -> Result<ParameterSpace, String> {
+    if header.direction != "minimize" {
+        return Err(format!("direction \"{}\", expected minimize", header.direction));
+    }
+    let parameter = |(key, raw): (&String, &Value)| {
+        let raw: RawDomain =
+            serde_json::from_value(raw.clone()).map_err(|error| format!("parameter \"{key}\": {error}"))?;
+        let domain = match raw {
+            RawDomain::Categorical { choices } if choices.is_empty() => {
+                return Err(format!("parameter \"{key}\" has no choices"));
+            }
+            RawDomain::Categorical { choices } => Domain::Choice(choices),
+            RawDomain::Int { low, high, step, log } => {
+                Domain::Int { low, high, step: step.unwrap_or(1).max(1), log }
+            }
+            RawDomain::Float { low, high, log } => Domain::Float { low, high, log },
+        };
+        let (low, high, log) = match &domain {
+            Domain::Int { low, high, log, .. } => (*low as f64, *high as f64, *log),
+            Domain::Float { low, high, log } => (*low, *high, *log),
+            Domain::Choice(_) => (0.0, 0.0, false),
+        };
+        if low > high || (log && low <= 0.0) {
+            return Err(format!("parameter \"{key}\": {low} to {high} is no range"));
+        }
+        let is_exact = header.lookup == "exact";
+        if is_exact && domain.cardinality().is_none() {
+            return Err(format!(
+                "parameter \"{key}\" is a continuum, which goes with the lookup nearest only"
+            ));
+        }
+        Ok(Parameter { key: key.clone(), domain, when: Vec::new() })
+    };
+    let parameters = header.space.iter().map(parameter).collect::<Result<_, _>>()?;
+    ParameterSpace::new(parameters)
+        .map_err(|keys| format!("parameters depend on each other: {}", keys.join(", ")))
+}
+
+/// Where every parameter's value is in its domain.
+fn indices(space: &ParameterSpace, candidate: &Assignment) -> Option<Vec<u64>> {
+    let index = |parameter: &Parameter| {
+        let value = candidate.get(&parameter.key)?;
+        match &parameter.domain {
+            Domain::Choice(values) => choice(values, value).map(|at| at as u64),
+            Domain::Int { low, .. } => u64::try_from(value.as_i64()? - low).ok(),
+            Domain::Float { .. } => Some(0),
+        }
+    };
+    space.parameters().iter().map(index).collect()
+}
+
+/// The index of a choice; 3 is the same as 3.0.
+fn choice(values: &[Value], value: &Value) -> Option<usize> {
+    let same = |other: &Value| match (other.as_f64(), value.as_f64()) {
+        (Some(a), Some(b)) => a == b,
+        _ => other == value,
+    };
+    values.iter().position(same)
+}
+
+/// Places in [0, 1] on the scales of the parameters, logarithmic where these are. Choices are so far apart as the ends of a
+/// scale.
+fn point(space: &ParameterSpace, candidate: &Assignment) -> Option<Vec<f64>> {
+    let mut point = Vec::new();
+    for parameter in space.parameters() {
+        let value = candidate.get(&parameter.key)?;
+        let (low, high, log) = match &parameter.domain {
+            Domain::Choice(values) => {
+                let at = choice(values, value)?;
+                // Two of these coordinates differ: half a square each.
+                point.extend((0..values.len()).map(|other| if other == at { 0.5_f64.sqrt() } else { 0.0 }));
+                continue;
+            }
+            Domain::Int { low, high, log, .. } => (*low as f64, *high as f64, *log),
+            Domain::Float { low, high, log } => (*low, *high, *log),
+        };
+        let scale = |x: f64| if log { x.ln() } else { x };
+        let (low, high, at) = (scale(low), scale(high), scale(value.as_f64()?));
+        point.push(if high > low { (at - low) / (high - low) } else { 0.0 });
+    }
+    Some(point)
+}

@@ -74,8 +74,8 @@ if [ ! -d "$out/all" ]; then
   ln -s ../data/foa_dev ../data/metadata_dev ../data/classes.txt "$out/all/"
   echo '{"train": [2, 3], "test": [4]}' >"$out/all/folds.json"
 fi
-for seed in $seeds; do
-  for name in at2seld seldnet; do
+for name in at2seld seldnet; do
+  for seed in $seeds; do
     run="$out/$name-$seed"
     passes=$epochs
     [ "$name" = at2seld ] || passes=$baseline_epochs

@@ -212,4 +212,64 @@ mod tests {
         eprintln!("random {random:.4} tpe {tpe:.4}");
         assert!(tpe < 0.6 * random, "tpe {tpe} random {random}");
     }
+
+    /// What a sampler says to a growing history, none of whose losses is known.
+    fn drawn(kind: &str, space: &ParameterSpace, count: usize) -> Vec<Assignment> {
+        let sampler = REGISTRY.factory(kind).unwrap()(json!({})).unwrap();
+        let mut known = Vec::new();
+        for number in 0..count {
+            let history = observations(&known);
+            let request = Request { space, history: &history, planned: Some(count), attempt: 0, seed: 7 };
+            let path = [kind, &number.to_string()];
+            let assignment = sampler.sample(&request, &mut rng::stream(7, &path));
+            known.push((assignment, None, false));
+        }
+        known.into_iter().map(|(assignment, ..)| assignment).collect()
+    }
+
+    #[test]
+    fn a_grid_has_every_candidate_once_and_so_has_a_budget_that_covers_the_space() {
+        let parameter = |key: &str, domain| Parameter { key: key.into(), domain, when: Vec::new() };
+        let mut inner = parameter("inner", Domain::Int { low: 1, high: 4, step: 1, log: false });
+        inner.when = vec![Condition { key: "kind".into(), value: json!("b") }];
+        let kinds = Domain::Choice(vec![json!("a"), json!("b")]);
+        let space = ParameterSpace::new(vec![parameter("kind", kinds), inner]).unwrap();
+        for kind in ["grid", "auto"] {
+            let all = drawn(kind, &space, 5);
+            let different: std::collections::BTreeSet<String> =
+                all.iter().map(|assignment| json!(assignment).to_string()).collect();
+            assert_eq!(different.len(), 5, "{kind}: {all:?}");
+        }
+    }
+
+    #[test]
+    fn quasi_random_candidates_leave_no_gap() {
+        let domain = Domain::Float { low: 0.0, high: 1.0, log: false };
+        let parameter = |key: &str| Parameter { key: key.into(), domain: domain.clone(), when: Vec::new() };
+        let space = ParameterSpace::new(vec![parameter("x"), parameter("y")]).unwrap();
+        let all = drawn("quasi_random", &space, 16);
+        for key in ["x", "y"] {
+            let cells: std::collections::BTreeSet<u32> =
+                all.iter().map(|a| (16.0 * a[key].as_f64().unwrap()) as u32).collect();
+            assert_eq!(cells.len(), 16, "one in each sixteenth");
+        }
+    }
+
+    #[test]
+    fn evolution_changes_one_thing_about_a_good_candidate() {
+        let space = toy_space();
+        let sampler = Evolution { population: 10, tournament: 10 };
+        let mut rng = rng::stream(3, &["evolution"]);
+        let known: Vec<_> =
+            (0..10).map(|n| (random::draw(&space, &mut rng), Some(f64::from(n)), false)).collect();
+        let history = observations(&known);
+        let request = Request { space: &space, history: &history, planned: None, attempt: 0, seed: 1 };
+        for _ in 0..50 {
+            let child = sampler.sample(&request, &mut rng);
+            let differs = |key: &&str| child.get(*key) != known[0].0.get(*key);
+            let changed: Vec<&str> = ["kind", "rate", "width", "x"].into_iter().filter(differs).collect();
+            // A width comes and goes with the kind.
+            assert!(changed.len() == 1 || changed == ["kind", "width"], "{changed:?}");
+        }
+    }
 }

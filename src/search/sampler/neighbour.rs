@@ -92,3 +92,36 @@ fn others(parameter: &Parameter, value: &Value, rng: &mut dyn Rng) -> Vec<Value>
     });
     others
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::search::space::Condition;
+
+    #[test]
+    fn neighbours_differ_in_one_parameter_and_what_hangs_on_it() {
+        let parameter = |key: &str, domain| Parameter { key: key.into(), domain, when: Vec::new() };
+        let mut depth = parameter("depth", Domain::Int { low: 1, high: 9, step: 2, log: false });
+        depth.when = vec![Condition { key: "kind".into(), value: json!("b") }];
+        let space = ParameterSpace::new(vec![
+            parameter("kind", Domain::Choice(vec![json!("a"), json!("b"), json!("c")])),
+            parameter("rate", Domain::Float { low: 1e-4, high: 1.0, log: true }),
+            depth,
+        ])
+        .unwrap();
+        let mut rng = crate::rng::stream(1, &["neighbours"]);
+        let from = [("kind", json!("a")), ("rate", json!(0.01))].map(|(k, v)| (k.to_owned(), v)).into();
+        let found = neighbours(&space, &from, &mut rng);
+        assert!(found.iter().all(|other| space.admits(other) && *other != from));
+        let kinds: Vec<&Value> =
+            found.iter().filter(|o| o["rate"] == from["rate"]).map(|o| &o["kind"]).collect();
+        assert_eq!(kinds, [&json!("b"), &json!("c")]);
+        assert!(found.len() > 4, "and steps of the rate: {found:?}");
+        for _ in 0..100 {
+            let value = other_value(&space.parameters()[1], &from["rate"], &mut rng);
+            assert!(value != from["rate"] && space.parameters()[1].domain.contains(&value));
+        }
+    }
+}

@@ -265,3 +265,26 @@ fn a_file_or_a_stage_may_begin_from_a_named_architecture() {
         assert!(error.contains(place) && error.contains("is no preset"), "{error}");
     }
 }
+
+#[test]
+fn a_budget_has_at_least_one_limit_and_knows_how_many_candidates_that_makes() {
+    let budget = |text: &str| {
+        let text = format!(r#"{{"stages": [{{"name": "one", "space": {{}}, "budget": {text}}}]}}"#);
+        let space = SearchSpace::parse("space.json", &text).map_err(|error| error.to_string())?;
+        Ok::<_, String>(space.stages[0].budget)
+    };
+    let candidates = |text: &str| budget(text).unwrap().candidates();
+    assert_eq!(candidates(r#"{"trials": 4, "epochs": 3}"#), Some(4));
+    assert_eq!(candidates(r#"{"total_epochs": 20, "epochs": 3}"#), Some(7));
+    assert_eq!(candidates(r#"{"total_epochs": 20, "trials": 5, "epochs": 3}"#), Some(5));
+    let hours = budget(r#"{"device_hours": 0.5, "seconds": 2000, "epochs": 3}"#).unwrap();
+    assert_eq!((hours.seconds, hours.candidates()), (Some(1800.0), None));
+    for wrong in [
+        r#"{"epochs": 3}"#,
+        r#"{"trials": 3}"#,
+        r#"{"epochs": 3, "seconds": 0}"#,
+        r#"{"epochs": 3, "total_epochs": 0}"#,
+    ] {
+        assert!(budget(wrong).is_err(), "{wrong}");
+    }
+}

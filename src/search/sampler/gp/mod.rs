@@ -27,6 +27,8 @@ const SHAPED_BY: usize = 96;
 const REMEMBERED: usize = 160;
 /// Up to so many observations the shape is chosen anew for each, then each time that they have grown by a tenth.
 const ANEW: usize = 24;
+/// Least and most candidates drawn at random first, unless the options say how many.
+const STARTUP: (usize, usize) = (3, 8);
 /// The latest candidates, looked at for having taught something.
 const LATEST: usize = 12;
 
@@ -34,8 +36,8 @@ const LATEST: usize = 12;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// Candidates drawn at random before the first fit.
-    pub startup: usize,
+    /// Candidates drawn at random before the first fit; a third of those that are planned where it is not given, from 3 to 8.
+    pub startup: Option<usize>,
     /// Draws of which the most promising are improved step by step.
     pub candidates: usize,
     /// Share of candidates that are drawn at random all the same, in [0, 1].
@@ -44,7 +46,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { startup: 8, candidates: 200, exploration: 0.1 }
+        Self { startup: None, candidates: 200, exploration: 0.1 }
     }
 }
 
@@ -67,7 +69,7 @@ pub(super) fn build(options: Value) -> Result<Arc<dyn Sampler>, OptionsError> {
 impl Sampler for GaussianProcess {
     fn sample(&self, request: &Request<'_>, rng: &mut dyn Rng) -> Assignment {
         let Request { space, history, .. } = *request;
-        if history.len() < self.options.startup.max(2) || rng.random_bool(self.exploration(history)) {
+        if history.len() < self.startup(request.planned) || rng.random_bool(self.exploration(history)) {
             return random::draw(space, rng);
         }
         let axes = axes(space);
@@ -85,6 +87,14 @@ impl Sampler for GaussianProcess {
 }
 
 impl GaussianProcess {
+    /// How many candidates are drawn at random first, of so many planned.
+    fn startup(&self, planned: Option<usize>) -> usize {
+        let (least, most) = STARTUP;
+        let by_plan = planned.map_or(most, |planned| (planned / 3).clamp(least, most));
+        // One observation has no variance.
+        self.options.startup.unwrap_or(by_plan).max(2)
+    }
+
     /// How likely the next candidate is drawn at random: the more, the more of the latest ones had exactly the loss of
     /// another. They taught nothing, as where the loss has plateaus, on which the process would go on forever.
     fn exploration(&self, history: &[Observation<'_>]) -> f64 {

@@ -68,3 +68,31 @@ fn rank(values: &[Value], value: &Value) -> f64 {
     };
     before as f64 / (values.len().max(2) - 1) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_on_a_scale_and_kinds_apart_wherever_they_stand() {
+        let parameter = |key: &str, domain| Parameter { key: key.into(), domain, when: Vec::new() };
+        let space = ParameterSpace::new(vec![
+            parameter("a", Domain::Choice(vec![json!("x"), json!("y"), json!("z")])),
+            parameter("b", Domain::Choice(vec![json!(64), json!(16), json!(32)])),
+            parameter("c", Domain::Float { low: 1.0, high: 100.0, log: true }),
+        ])
+        .unwrap();
+        assert_eq!(axes(&space), [Axis::Kind, Axis::Scale, Axis::Scale]);
+        let assignment = [("a", json!("y")), ("b", json!(64)), ("c", json!(10.0))];
+        let point = place(&space, &assignment.map(|(key, value)| (key.to_owned(), value)).into());
+        assert_eq!(point, [0.5, 1.0, 0.5]);
+        let nowhere = place(&space, &[("a".to_owned(), json!("w"))].into());
+        assert!(nowhere.iter().all(|x| x.is_nan()));
+        assert_eq!(distance(Axis::Kind, 0.0, 0.0), 0.0);
+        assert!(distance(Axis::Kind, 0.0, 0.5) > 0.5 && distance(Axis::Kind, 0.0, 1.0) == 1.0);
+        assert_eq!(distance(Axis::Scale, f64::NAN, f64::NAN), 0.0);
+        assert!(distance(Axis::Scale, f64::NAN, 0.5) > 0.0);
+    }
+}

@@ -205,3 +205,49 @@ impl<'a> Pairs<'a> {
         matrix
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt;
+
+    use super::*;
+
+    fn observed(count: usize) -> (Vec<Axis>, Vec<Point>, Vec<f64>) {
+        let axes = vec![Axis::Kind, Axis::Scale, Axis::Scale];
+        let mut rng = crate::rng::stream(1, &["shape"]);
+        let mut points: Vec<Point> = (0..count)
+            .map(|_| vec![f64::from(rng.random_range(0..3_u8)) / 2.0, rng.random(), rng.random()])
+            .collect();
+        points[0][2] = f64::NAN;
+        let values = points.iter().map(|p| 3.0 * (p[1] - 0.3).powi(2) + p[0] - 0.5).collect();
+        (axes, points, values)
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_finite_differences() {
+        let (axes, points, values) = observed(12);
+        let pairs = Pairs::of(&axes, &points, &values);
+        let shape = Shape { weights: vec![0.3, -0.4, 1.1], shares: vec![-0.5, 0.2, -1.5], noise: -2.0 };
+        let (_, gradient) = pairs.posterior(&shape).unwrap();
+        for (at, slope) in gradient.iter().enumerate() {
+            let at_step = |step: f64| {
+                let mut moved = shape.clone();
+                moved.step(at, step);
+                pairs.posterior(&moved).unwrap().0
+            };
+            let difference = (at_step(1e-5) - at_step(-1e-5)) / 2e-5;
+            assert!((slope - difference).abs() < 1e-5 * (1.0 + slope.abs()), "{at}: {slope} {difference}");
+        }
+    }
+
+    #[test]
+    fn an_axis_that_says_nothing_weighs_less_than_one_that_decides() {
+        let (axes, points, values) = observed(40);
+        let shape = Shape::most_probable(&axes, &points, &values);
+        let pairs = Pairs::of(&axes, &points, &values);
+        let start = Shape { weights: vec![0.0; 3], shares: vec![0.0; 3], noise: NOISE.0 };
+        assert!(pairs.posterior(&shape).unwrap().0 > pairs.posterior(&start).unwrap().0);
+        let says = |axis: usize| shape.weights[axis].exp() + shape.shares[axis].exp();
+        assert!(says(1) > says(2), "{shape:?}");
+    }
+}

@@ -103,3 +103,34 @@ pub(super) fn alone(axis: Axis, distance: f64) -> f64 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_what_it_was_given_and_is_unsure_far_from_it() {
+        let axes = [Axis::Kind, Axis::Scale];
+        let points = vec![vec![0.0, 0.1], vec![0.0, 0.3], vec![1.0, 0.2], vec![1.0, f64::NAN]];
+        let values = [-1.0, 0.5, 1.5, -1.0];
+        let shape = Shape { weights: vec![0.0, 1.0], shares: vec![-1.0, -1.0], noise: -12.0 };
+        let surrogate = Surrogate::fit(&axes, points.clone(), &values, &shape).unwrap();
+        for (point, value) in points.iter().zip(values) {
+            let (mean, deviation) = surrogate.predict(point);
+            assert!((mean - value).abs() < 1e-3 && deviation < 0.02, "{mean} {deviation}");
+        }
+        let deviation = |u: f64| surrogate.predict(&vec![0.0, u]).1;
+        assert!(deviation(0.2) < deviation(0.5) && deviation(0.5) < deviation(0.9));
+    }
+
+    #[test]
+    fn the_derivative_of_a_factor_is_that_of_finite_differences() {
+        for axis in [Axis::Kind, Axis::Scale] {
+            for r in [0.01, 0.5, 3.0_f64] {
+                let at = |log: f64| together(axis, log.exp()).0;
+                let difference = (at(r.ln() + 1e-6) - at(r.ln() - 1e-6)) / 2e-6;
+                assert!((together(axis, r).1 - difference).abs() < 1e-6);
+            }
+        }
+    }
+}

@@ -32,10 +32,10 @@ study=quality
 
 mkdir -p "$out"
 
-echo "== 1/4 dataset: 16 minutes to train on, 4 to validate on, 10 to test on; no two share a room or a recording"
+echo "== 1/4 dataset: 13 minutes to train on, 7 to validate on, 10 to test on; no two share a room or a recording"
 if [ ! -d "$out/data" ]; then
   rm -rf "$out/.data"
-  "$program" data synth "$out/.data" --events "$events" --minutes 30 --split 16:4:10 --rooms 21 --rt60 0.2:0.9 \
+  "$program" data synth "$out/.data" --events "$events" --minutes 30 --split 13:7:10 --rooms 21 --rt60 0.2:0.9 \
     --polyphony 3 --moving 0.3 --snr 15:30 --seed 1
   mv "$out/.data" "$out/data"
 fi

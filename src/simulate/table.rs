@@ -11,6 +11,8 @@ use crate::fs::FileError;
 use crate::search::snapshot::Assignment;
 use crate::search::space::{Domain, Parameter, ParameterSpace};
 
+/// Integers have fewer values than this, as in a space file.
+const MOST_VALUES: f64 = (1_u64 << 32) as f64;
 /// How a compressed file begins.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
@@ -220,7 +222,8 @@ fn space(header: &Header) -> Result<ParameterSpace, String> {
             Domain::Float { low, high, log } => (*low, *high, *log),
             Domain::Choice(_) => (0.0, 0.0, false),
         };
-        if low > high || (log && low <= 0.0) {
+        let is_vast = (high - low) / MOST_VALUES >= 1.0 && matches!(domain, Domain::Int { .. });
+        if low > high || (log && low <= 0.0) || is_vast {
             return Err(format!("parameter \"{key}\": {low} to {high} is no range"));
         }
         let is_exact = header.lookup == "exact";
@@ -242,7 +245,10 @@ fn indices(space: &ParameterSpace, candidate: &Assignment) -> Option<Vec<u64>> {
         let value = candidate.get(&parameter.key)?;
         match &parameter.domain {
             Domain::Choice(values) => choice(values, value).map(|at| at as u64),
-            Domain::Int { low, .. } => u64::try_from(value.as_i64()? - low).ok(),
+            Domain::Int { low, .. } if parameter.domain.contains(value) => {
+                u64::try_from(value.as_i64()? - low).ok()
+            }
+            Domain::Int { .. } => None,
             Domain::Float { .. } => Some(0),
         }
     };

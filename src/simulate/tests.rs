@@ -108,6 +108,11 @@ fn what_is_wrong_with_a_table_is_told_with_its_line() {
         fault(&[header("exact", json!({"x": {"type": "float", "low": 0.0, "high": 1.0}}), 2), good.clone()]),
         fault(&[header("exact", json!({"k": {"type": "int", "low": 3, "high": 1}}), 2), good.clone()]),
         fault(&[header("exact", json!({"k": {"type": "number"}}), 2), good.clone()]),
+        fault(&[
+            header("exact", json!({"k": {"type": "int", "low": i64::MIN, "high": i64::MAX}}), 2),
+            good.clone(),
+        ]),
+        of(json!({"params": {"k": 2}, "curve": [1.0, 1.0]})),
         of(json!({"params": {"k": 1}, "curve": [1.0]})),
         of(json!({"params": {"k": 1.5}, "curve": [1.0, 1.0]})),
         of(json!({"params": {"j": 1}, "curve": [1.0, 1.0]})),

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde::de::{Deserializer, Error};
 use serde_json::Value;
 
 use super::{Judged, Pruner, shown};
@@ -19,7 +20,8 @@ use crate::search::space::OptionsError;
 pub struct Asha {
     /// Epochs after which trials are compared for the first time.
     pub min_epochs: u32,
-    /// One in so many goes on each time; the epochs until the next comparison grow by as much. Above 1.
+    /// One in so many goes on each time; the epochs until the next comparison grow by as much. At least 1.1.
+    #[serde(deserialize_with = "eta")]
     pub eta: f64,
 }
 
@@ -33,13 +35,18 @@ pub(super) fn build(options: Value) -> Result<Arc<dyn Pruner>, OptionsError> {
     serde_path_to_error::deserialize::<_, Asha>(options).map(|asha| Arc::new(asha) as _)
 }
 
+/// Reads an `eta` with which the comparisons come to an end.
+pub(super) fn eta<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let eta = f64::deserialize(deserializer)?;
+    if eta >= 1.1 { Ok(eta) } else { Err(D::Error::custom(format!("{eta} is outside 1.1.."))) }
+}
+
 impl Asha {
     /// Whether trials of so many epochs are compared after this one.
     fn is_rung(&self, epoch: u32, epochs: u32) -> bool {
-        let eta = if self.eta > 1.0 { self.eta } else { 2.0 };
         let mut rung = f64::from(self.min_epochs.max(1));
         while rung.round() < f64::from(epoch) {
-            rung *= eta;
+            rung *= self.eta;
         }
         rung.round() == f64::from(epoch) && epoch < epochs
     }
@@ -55,7 +62,7 @@ impl Pruner for Asha {
         let others: Vec<f64> = peers.iter().filter_map(|peer| peer.curve.best(epoch)).collect();
         let better = others.iter().filter(|other| **other < own).count();
         // The best one always goes on.
-        let places = (((others.len() + 1) as f64 / self.eta.max(1.0)) as usize).max(1);
+        let places = (((others.len() + 1) as f64 / self.eta) as usize).max(1);
         if better < places {
             return Verdict::Continue;
         }
@@ -83,6 +90,15 @@ mod tests {
         assert_eq!(rungs(Asha { min_epochs: 2, eta: 2.0 }, 20), [2, 4, 8, 16]);
         assert_eq!(rungs(Asha { min_epochs: 1, eta: 1.5 }, 6), [1, 2, 3, 5]);
         assert!(rungs(Asha { min_epochs: 9, eta: 3.0 }, 9).is_empty());
+    }
+
+    #[test]
+    fn an_eta_with_which_it_would_not_end_is_refused() {
+        for kind in [build, super::super::hyperband::build] {
+            let error = kind(serde_json::json!({"eta": 1.0})).unwrap_err().to_string();
+            assert!(error.contains("1 is outside 1.1.."), "{error}");
+            assert!(kind(serde_json::json!({"eta": 2})).is_ok());
+        }
     }
 
     #[test]

@@ -19,7 +19,8 @@ use crate::search::space::OptionsError;
 pub struct Hyperband {
     /// Epochs after which the first bracket compares for the first time.
     pub min_epochs: u32,
-    /// As in ASHA; each bracket begins later by as much than the one before. Above 1.
+    /// As in ASHA; each bracket begins later by as much than the one before. At least 1.1.
+    #[serde(deserialize_with = "super::asha::eta")]
     pub eta: f64,
 }
 
@@ -38,7 +39,7 @@ impl Hyperband {
     /// The brackets for trials of so many epochs: when each compares for the first time, and how many of its trials come in
     /// one round.
     fn brackets(&self, epochs: u32) -> Vec<(u32, u32)> {
-        let eta = if self.eta > 1.0 { self.eta } else { 2.0 };
+        let eta = self.eta;
         let first = f64::from(self.min_epochs.max(1));
         let count =
             (0..).take_while(|bracket| first * eta.powi(*bracket) <= f64::from(epochs)).count().max(1);
@@ -52,14 +53,14 @@ impl Hyperband {
 
     /// The bracket that a trial is in. Those of a round come mixed, so that a small budget sees all of them.
     fn bracket(brackets: &[(u32, u32)], number: u32) -> usize {
-        let round: u32 = brackets.iter().map(|(_, trials)| trials).sum();
-        let place = number % round.max(1);
+        let round: u64 = brackets.iter().map(|(_, trials)| u64::from(*trials)).sum();
+        let place = u64::from(number) % round.max(1);
         // Who is furthest behind its share is next.
         let mut taken = vec![0_u32; brackets.len()];
         let mut chosen = 0;
         for so_far in 0..=place {
             let behind = |at: usize| {
-                f64::from(brackets[at].1) * f64::from(so_far + 1) / f64::from(round) - f64::from(taken[at])
+                f64::from(brackets[at].1) * (so_far + 1) as f64 / round as f64 - f64::from(taken[at])
             };
             chosen = (0..brackets.len())
                 .max_by(|a, b| behind(*a).total_cmp(&behind(*b)).then(b.cmp(a)))

@@ -38,11 +38,12 @@ pub(super) fn build(options: Value) -> Result<Arc<dyn Sampler>, OptionsError> {
 impl Sampler for Evolution {
     fn sample(&self, request: &Request<'_>, rng: &mut dyn Rng) -> Assignment {
         let Request { space, history, .. } = *request;
-        if history.len() < self.population {
+        if history.len() < self.population.max(1) {
             return random::draw(space, rng);
         }
         let finished = history.iter().rev().filter(|o| !o.running).take(self.population.max(1));
-        let competitors: Vec<&Observation<'_>> = finished.sample(rng, self.tournament.max(1));
+        let competitors: Vec<&Observation<'_>> =
+            finished.sample(rng, self.tournament.clamp(1, history.len()));
         let loss = |o: &&&Observation<'_>| ordered(o.loss());
         let Some(parent) = competitors.iter().min_by(|a, b| loss(a).total_cmp(&loss(b))) else {
             return random::draw(space, rng);

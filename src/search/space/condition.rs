@@ -77,6 +77,7 @@ impl ParameterSpace {
     /// All assignments when each continuum has no more than `points` values, evenly on its scale and both ends included;
     /// `None` when there are more than `limit`.
     pub(crate) fn grid(&self, points: usize, limit: usize) -> Option<Vec<Assignment>> {
+        let points = points.min(limit + 1);
         let place = |point: usize| if points > 1 { point as f64 / (points - 1) as f64 } else { 0.5 };
         self.combine(limit, |domain| match domain {
             Domain::Float { low, high, .. } if low < high => {

@@ -32,6 +32,10 @@ id!(
     TrialId(i64)
 );
 id!(
+    /// An architecture that somebody wants tried.
+    EnqueuedId(i64)
+);
+id!(
     /// One worker process.
     WorkerId(i64)
 );

@@ -42,7 +42,7 @@ async fn fill(folder: &Path) -> Store {
         stages: vec!["a".into()],
     };
     let study = store.create_study(new).await.unwrap();
-    let stage = store.begin_stage(study, 0).await.unwrap();
+    let stage = store.begin_stage(study, 0, &[]).await.unwrap();
     for number in 0..2 {
         let proposal = Proposal {
             number,
@@ -53,6 +53,7 @@ async fn fill(folder: &Path) -> Store {
             repeat_of: None,
             epochs: 3,
             init_from: None,
+            enqueued: None,
         };
         store.add_trial(stage, &proposal, &number.to_string()).await.unwrap();
     }
@@ -116,4 +117,28 @@ async fn what_people_get_wrong_is_said_with_exit_code_2() {
             .stdout("")
             .stderr(predicate::str::contains(said).and(predicate::str::starts_with("error: ")));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_architecture_of_ones_own_is_enqueued() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = fill(folder.path()).await;
+    std::fs::write(folder.path().join("mine.json"), r#"{"preset": "seldnet"}"#).unwrap();
+    at2seld(folder.path(), &["enqueue", "mine.json"])
+        .assert()
+        .success()
+        .stderr("mine.json is tried next in stage \"a\" of study \"demo\"\n");
+    let study = store.study("demo").await.unwrap();
+    let snapshot = store.snapshot(study.id).await.unwrap();
+    assert_eq!(snapshot.stages[0].enqueued[0].1["output"]["format"], json!("multi_accdoa"));
+    let wrong = "no stage \"b\" in study \"demo\": it has a";
+    at2seld(folder.path(), &["enqueue", "mine.json", "demo", "--stage", "b"])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains(wrong));
+    std::fs::write(folder.path().join("wrong.json"), r#"{"encoder": {"width": 0}}"#).unwrap();
+    at2seld(folder.path(), &["enqueue", "wrong.json"])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("wrong.json: encoder.width"));
 }

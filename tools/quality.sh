@@ -60,10 +60,11 @@ fi
 launched=no
 "$program" leaderboard quality --store "$store"
 "$program" leaderboard quality --store "$store" --format json >"$out/leaderboard.json"
+"$program" leaderboard quality --store "$store" --sql "select trial, seconds from curves" --format json >"$out/curves.json"
 
 # The winner, and the row of the baseline; their thresholds were chosen on recordings they had not met.
 read -r baseline epochs baseline_epochs <<<"$(
-  python3 tools/quality_table.py --epochs "$out/leaderboard.json" "$minutes" ${QUALITY_EPOCHS:+"$QUALITY_EPOCHS"})"
+  python3 tools/quality_table.py --epochs "$out" "$minutes" ${QUALITY_EPOCHS:+"$QUALITY_EPOCHS"})"
 [ -d "$out/at2seld" ] || "$program" export quality --store "$store" --out "$out/at2seld"
 [ -d "$out/seldnet" ] || "$program" export --store "$store" --trial "$baseline" --out "$out/seldnet"
 

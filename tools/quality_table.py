@@ -2,7 +2,7 @@
 
 Usage: quality_table.py FOLDER
            the table
-       quality_table.py --epochs LEADERBOARD.json MINUTES [EPOCHS]
+       quality_table.py --epochs FOLDER MINUTES [EPOCHS]
            the number of the baseline's trial, and how many epochs winner and baseline get for as many minutes of training,
            by their pace in the search; of the winner EPOCHS, if given, and of the baseline as long
 """
@@ -70,12 +70,15 @@ def table(folder):
           f"{below:.0f} % below that of seldnet.")
 
 
-def epochs(leaderboard, minutes, winner_epochs=None):
-    trials = read(leaderboard)
+def epochs(folder, minutes, winner_epochs=None):
+    trials = read(os.path.join(folder, "leaderboard.json"))
+    curves = read(os.path.join(folder, "curves.json"))
     reference = next(trial for trial in trials if dict(trial["parameters"]).get("preset") == "seldnet")
     winner = next(trial for trial in trials if trial["stage"] == trials[-1]["stage"] and trial["rank"] == 1)
-    # An epoch of the search trains on 13 of the 20 minutes, and validates on the others, which costs a third.
-    pace = lambda trial: trial["seconds"] / trial["epochs"] * 20 / (13 + 7 / 3)
+    # What other programs took from some epochs is not counted: the median. An epoch of the search trains on 13 of the 20
+    # minutes, and validates on the others, which costs a third.
+    median = lambda trial: statistics.median(point["seconds"] for point in curves if point["trial"] == trial["trial"])
+    pace = lambda trial: median(trial) * 20 / (13 + 7 / 3)
     of_winner = winner_epochs or int(minutes * 60 / pace(winner))
     print(reference["trial"], of_winner, round(of_winner * pace(winner) / pace(reference)))
 

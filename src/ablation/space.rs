@@ -83,8 +83,8 @@ mod tests {
         let space = SearchSpace::from_document("grid", space).unwrap();
         assert_eq!((space.study.threads, space.study.validation), (2, 0.3));
         let name = space.stages[0].name.clone();
-        let stages = vec![StageView { name, trials: Vec::new(), winner: None }];
-        decide(&space, &Snapshot { seed: 5, stages }, 100)
+        let stages = vec![StageView::new(name)];
+        decide(&space, &Snapshot { seed: 5, stages }, 100, &())
             .into_iter()
             .map(|decision| match decision {
                 Decision::Propose(proposal) => proposal,

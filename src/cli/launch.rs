@@ -1,5 +1,6 @@
 //! `at2seld launch`: begin a study and carry it out.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use super::bar::{bar, steps};
@@ -8,22 +9,24 @@ use super::layout_arg::LayoutArg;
 use super::progress;
 use super::store_args::{StoreArgs, block_on};
 use crate::controller::{self, Launch, SpaceSource};
+use crate::search::schema;
 use crate::train::device;
 
 /// Arguments of `launch`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Search space file (JSON)
-    #[arg(value_name = "SPACE.json")]
-    space: PathBuf,
+    #[arg(value_name = "SPACE.json", required_unless_present = "print_schema")]
+    space: Option<PathBuf>,
     /// Dataset folder
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "print_schema")]
+    data: Option<PathBuf>,
     #[command(flatten)]
     layout: LayoutArg,
     /// Name of the new study
-    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    study: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "print_schema",
+          value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    study: Option<String>,
     #[command(flatten)]
     store: StoreArgs,
     /// Worker processes; one for each device when not given
@@ -38,6 +41,9 @@ pub(crate) struct Args {
     /// Seed of all decisions and all training
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..1 << 63))]
     seed: u64,
+    /// Print the JSON Schema of space files, for editors, and do nothing else
+    #[arg(long)]
+    print_schema: bool,
 }
 
 /// Where worker processes run.
@@ -51,6 +57,13 @@ enum EngineName {
 }
 
 pub(crate) fn run(args: Args) -> CommandResult {
+    if args.print_schema {
+        writeln!(std::io::stdout(), "{:#}", schema::space_file())?;
+        return Ok(());
+    }
+    let (Some(space), Some(data), Some(study)) = (args.space, args.data, args.study) else {
+        return Err(error::input(anyhow::anyhow!("a space file, --data and --study are needed")));
+    };
     if args.engine == EngineName::Slurm {
         return Err(error::input(anyhow::anyhow!("--engine slurm is not supported yet; use --engine local")));
     }
@@ -61,10 +74,10 @@ pub(crate) fn run(args: Args) -> CommandResult {
         }
     }
     let launch = Launch {
-        space: SpaceSource::File(args.space),
-        data: args.data,
+        space: SpaceSource::File(space),
+        data,
         layout: args.layout.layout,
-        study: args.study,
+        study,
         workers: args.workers.map_or(args.device.len(), usize::from),
         devices: args.device,
         seed: args.seed,

@@ -19,7 +19,7 @@ pub(crate) struct Args {
     /// Only the best N complete trials of every stage
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
-    /// Answer this SELECT over the views leaderboard, curves, parameters and stages instead
+    /// Answer this SELECT over the views leaderboard, curves, parameters, stages and decisions instead
     #[arg(long, value_name = "QUERY", conflicts_with_all = ["stage", "top"])]
     sql: Option<String>,
     #[command(flatten)]

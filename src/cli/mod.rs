@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 use error::CommandResult;
 
+mod architecture_arg;
 mod backbone;
 mod bar;
 mod calibrate;
@@ -20,12 +21,14 @@ mod diagnose;
 mod diagnose_flags;
 mod diagnostic_flags;
 mod doctor;
+mod enqueue;
 mod error;
 mod eval;
 mod export;
 mod feature_grid;
 mod features;
 mod format;
+mod importance;
 mod infer;
 mod infer_stream;
 mod interrupt;
@@ -92,8 +95,18 @@ enum Command {
     Simulate(simulate::Args),
     /// Show the trials of a study, best first, or answer a read-only SQL query
     Leaderboard(leaderboard::Args),
+    /// Show which parameters decided whether a candidate was good, stage by stage
+    ///
+    /// The importance is that of PED-ANOVA (arXiv 2304.10255): how far the values of the best quarter of the trials are spread
+    /// otherwise than those of all, as a share of the sum over parameters. "best" is the value that the best quarter prefers.
+    Importance(importance::Args),
     /// Show where a study stands: stages, trials, workers, best so far, time left
     Status(status::Args),
+    /// Have an architecture of your own tried in a stage of a study, before what its sampler draws
+    ///
+    /// It is trained for the epochs of the stage, beside the budget, and may win. Neither the space nor the constraints of the
+    /// stage apply to it. A study that has been stopped takes it in when it is resumed.
+    Enqueue(enqueue::Args),
     /// Let running trials save a checkpoint, then stop a study
     Stop(stop::Args),
     /// Look at and use pretrained taggers
@@ -124,7 +137,9 @@ impl Command {
             Self::Score(args) => score::run(args),
             Self::Simulate(args) => simulate::run(args),
             Self::Leaderboard(args) => leaderboard::run(args),
+            Self::Importance(args) => importance::run(args),
             Self::Status(args) => status::run(args),
+            Self::Enqueue(args) => enqueue::run(args),
             Self::Stop(args) => stop::run(args),
             Self::Backbone(command) => backbone::run(command),
             Self::Features(args) => features::run(args),

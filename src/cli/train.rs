@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, anyhow, bail};
 
+use super::architecture_arg;
 use super::bar::{bar, steps};
 use super::error::{CommandResult, Interrupted, input};
 use super::interrupt;
 use super::layout_arg::LayoutArg;
 use super::threads_arg::ThreadsArg;
-use crate::model::arch::Architecture;
 use crate::model::cost::Cost;
-use crate::model::saved::{self, WarmStart};
+use crate::model::saved::WarmStart;
 use crate::train::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec};
 use crate::{cache, export, fs, train};
 
@@ -59,14 +59,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
     if let Some(from) = args.init_from.as_ref().filter(|from| !from.exists()) {
         return Err(input(anyhow!("--init-from: there is no {}", from.display())));
     }
-    let document: serde_json::Value = saved::read_json(&args.architecture).map_err(input)?;
-    let architecture = Architecture::from_value(document)
-        .map_err(|problem| input(anyhow!("{}: {problem}", args.architecture.display())))?;
-    let problems = architecture.validate();
-    if !problems.is_empty() {
-        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        return Err(input(anyhow!("{}: {}", args.architecture.display(), problems.join("; "))));
-    }
+    let architecture = architecture_arg::read(&args.architecture)?;
     let mut spec = TrialSpec {
         epochs: args.epochs.unwrap_or(architecture.train.epochs),
         architecture,

@@ -4,11 +4,13 @@
 //! It owns no state that matters: whenever it dies, [`resume`] goes on from what the store holds. It trains
 //! nothing, talks to workers through the store alone, and prints nothing: it tells a [`Watch`] what happens.
 
+mod appraisal;
 mod candidates;
 mod error;
 mod interrupt;
 mod key;
 mod notice;
+mod progress;
 mod run;
 mod study;
 mod tick;

@@ -1,10 +1,9 @@
-//! What happens in a study, as told to people; and telling it from the difference of two snapshots.
+//! What happens in a study, as told to people.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::ids::TrialId;
-use crate::search::snapshot::{Assignment, Scores, Snapshot, TrialView};
+use crate::search::snapshot::{Action, Assignment, Ruling, Scores};
 use crate::search::state::TrialState;
 
 /// Something that happened in a study. Its text is one line for people.
@@ -23,6 +22,8 @@ pub enum Notice {
         /// Epochs of each.
         epochs: u32,
     },
+    /// A choice of the stage is not tried as it stands in the space file.
+    Ruled(Ruling),
     /// A trial was added.
     Proposed {
         /// The trial.
@@ -105,6 +106,13 @@ impl fmt::Display for Notice {
                     None => write!(f, "candidates of {epochs} epochs"),
                 }
             }
+            Self::Ruled(Ruling { parameter, value, action, reason }) => {
+                let what = match action {
+                    Action::Drop => "not tried again",
+                    Action::Rarely => "tried rarely",
+                };
+                write!(f, "{parameter}={value}: {what}, {reason}")
+            }
             Self::Proposed { trial, repeat_of: Some(original), .. } => {
                 write!(f, "trial {trial}: trial {original} again with another seed")
             }
@@ -162,48 +170,4 @@ impl fmt::Display for Duration {
             _ => write!(f, "{} h {} min", seconds / 3600, seconds % 3600 / 60),
         }
     }
-}
-
-/// Remembers how far every trial was, to tell what is new.
-#[derive(Debug, Default)]
-pub(super) struct Progress {
-    known: BTreeMap<TrialId, (TrialState, u32)>,
-}
-
-/// What is new about a trial.
-#[derive(Debug, PartialEq)]
-pub(super) enum News {
-    /// One more epoch.
-    Epoch(u32, Scores),
-    /// It ended.
-    Finished,
-}
-
-impl Progress {
-    /// Takes in what is there at the start: old news.
-    pub(super) fn of(snapshot: &Snapshot) -> Self {
-        let mut progress = Self::default();
-        progress.update(snapshot);
-        progress
-    }
-
-    /// News since the last call, in the order of trials.
-    pub(super) fn update(&mut self, snapshot: &Snapshot) -> Vec<(TrialId, News)> {
-        let mut news = Vec::new();
-        for trial in snapshot.stages.iter().flat_map(|stage| &stage.trials) {
-            let (state, epochs) = self.known.get(&trial.id).copied().unwrap_or((TrialState::Pending, 0));
-            if let Some(last) = trial.curve.last().filter(|last| last.epoch > epochs) {
-                news.push((trial.id, News::Epoch(last.epoch, last.scores)));
-            }
-            if trial.state.is_finished() && !state.is_finished() {
-                news.push((trial.id, News::Finished));
-            }
-            self.known.insert(trial.id, (trial.state, epochs_of(trial)));
-        }
-        news
-    }
-}
-
-fn epochs_of(trial: &TrialView) -> u32 {
-    trial.curve.last().map_or(0, |point| point.epoch)
 }

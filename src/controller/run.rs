@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use super::error::ControllerError;
 use super::interrupt::Interrupts;
-use super::notice::{News, Notice, Progress, Watch};
+use super::notice::{Notice, Watch};
+use super::progress::{News, Progress};
 use super::study::Opened;
 use super::tick::{Turn, turn};
 use crate::engine::Engine;
 use crate::ids::TrialId;
-use crate::search::snapshot::Snapshot;
 use crate::search::state::{StudyState, TrialState};
 use crate::store::host_name;
 
@@ -62,7 +62,7 @@ async fn attend(
     watch: &mut dyn Watch,
 ) -> Result<Ending, ControllerError> {
     release_dead(opened, watch).await?;
-    let mut progress = Progress::of(&opened.store.snapshot(opened.study.id).await?);
+    let mut progress = Progress::of(&opened.store, opened.study.id).await?;
     engine.start()?;
     let mut alive = 0;
     let mut failures = 0;
@@ -114,14 +114,13 @@ async fn step(
     if store.study_state(study.id).await? != StudyState::Running {
         return Ok(Step::Stop);
     }
-    let snapshot = store.snapshot(study.id).await?;
-    tell(opened, &snapshot, progress, watch).await?;
+    tell(opened, progress, watch).await?;
     let before = std::mem::replace(alive, engine.alive()?);
     if *alive < before {
         // Whoever died may have left a trial behind: its lease need not run out.
         release_dead(opened, watch).await?;
     }
-    Ok(match turn(opened, &snapshot, watch).await? {
+    Ok(match turn(opened, &progress.snapshot, watch).await? {
         Turn::Decided => Step::Again,
         Turn::Waiting => Step::Wait,
         Turn::Complete => Step::End(Ending::Complete),
@@ -132,12 +131,11 @@ async fn step(
 /// Tells what the trials have done since the last look.
 async fn tell(
     opened: &Opened,
-    snapshot: &Snapshot,
     progress: &mut Progress,
     watch: &mut dyn Watch,
 ) -> Result<(), ControllerError> {
     let mut ended = false;
-    for (trial, news) in progress.update(snapshot) {
+    for (trial, news) in progress.refresh(&opened.store).await? {
         match news {
             News::Epoch(epoch, scores) => watch.notice(&Notice::Epoch { trial, epoch, scores }),
             News::Finished => {
@@ -146,8 +144,10 @@ async fn tell(
             }
         }
     }
-    if ended {
+    if ended && progress.wants_estimate() {
+        let began = Instant::now();
         let left = opened.store.status(&opened.study).await?.seconds_left;
+        progress.estimated(began.elapsed());
         if let Some(seconds) = left.filter(|seconds| *seconds > 0.0) {
             watch.notice(&Notice::TimeLeft { seconds });
         }
@@ -188,7 +188,7 @@ async fn stop(
         () = engine.stop(LAST_EPOCH) => {}
         () = interrupts.next() => engine.stop(Duration::ZERO).await,
     }
-    tell(opened, &store.snapshot(study.id).await?, progress, watch).await?;
+    tell(opened, progress, watch).await?;
     release_dead(opened, watch).await?;
     store.set_study_state(study.id, StudyState::Stopped).await?;
     Ok(Ending::Stopped)

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::appraisal::Builder;
 use super::candidates;
 use super::error::ControllerError;
 use super::weights::{self, WeightsSeen};
@@ -54,8 +55,17 @@ pub struct Opened {
     pub space: SearchSpace,
     /// The weights that its candidates begin with.
     pub(super) weights: WeightsSeen,
+    /// What its candidates cost.
+    pub(super) appraiser: Builder,
     /// Keeps other controllers out; the kernel drops the lock when this process dies, however it dies.
     _lock: File,
+}
+
+impl Opened {
+    fn new(store: Store, study: Study, space: SearchSpace, lock: File) -> Self {
+        let appraiser = Builder::of(&study);
+        Self { store, study, space, weights: WeightsSeen::default(), appraiser, _lock: lock }
+    }
 }
 
 /// Creates a study.
@@ -114,7 +124,7 @@ pub async fn launch(
     let id = store.create_study(new).await?;
     let study = store.study_by_id(id).await?;
     let lock = lock(&store, &study)?;
-    Ok(Opened { store, study, space, weights: WeightsSeen::default(), _lock: lock })
+    Ok(Opened::new(store, study, space, lock))
 }
 
 /// Takes up a study: the named one, or the latest that has not ended. `None` when it has ended already. `read` hears how
@@ -151,7 +161,7 @@ pub async fn resume(
         study.settings.workers = workers;
     }
     store.set_study_state(study.id, StudyState::Running).await?;
-    Ok((study.clone(), Some(Opened { store, study, space, weights: WeightsSeen::default(), _lock: lock })))
+    Ok((study.clone(), Some(Opened::new(store, study, space, lock))))
 }
 
 /// The trial that a stage names to begin with must have weights.

@@ -12,7 +12,7 @@ use crate::engine::{Engine, EngineError};
 use crate::ids::TrialId;
 use crate::search::snapshot::{CurvePoint, Scores, Snapshot, Verdict};
 use crate::search::state::{StudyState, TrialState};
-use crate::search::{self, SearchSpace};
+use crate::search::{self, SearchSpace, TrialView};
 use crate::store::{Claim, Finish, NewWorker, Store, Study, host_name};
 
 const SPACE: &str = include_str!("../../tests/fixtures/space/three_stages.json");
@@ -254,6 +254,31 @@ async fn a_study_ends_the_same_wherever_it_was_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn constraints_hold_for_the_networks_that_would_be_trained() {
+    let place = Place::new();
+    let space = |constraints: &str| {
+        format!(
+            r#"{{"fixed": {{"backbone.name": "none", "fusion.placement": []}}, "stages": [{{"name": "one", "constraints": {constraints},
+                "space": {{"encoder.width": {{"choice": [4, 8, 16, 32, 64]}}}}, "budget": {{"trials": 5, "epochs": 1}}}}]}}"#
+        )
+    };
+    let widths = async |study: &str, constraints: &str| {
+        std::fs::write(place.0.path().join("space.json"), space(constraints)).unwrap();
+        let opened = launch(&place.url(), &place.options(study, 1), &|_, _| ()).await.unwrap();
+        let (store, id) = (opened.store.clone(), opened.study.id);
+        carry_out(opened, i64::MAX).await;
+        let trials = store.snapshot(id).await.unwrap().stages.remove(0).trials;
+        let width = |trial: &TrialView| trial.parameters["encoder.width"].as_i64().unwrap();
+        let mut widths: Vec<i64> = trials.iter().map(width).collect();
+        widths.sort_unstable();
+        widths
+    };
+    assert_eq!(widths("all", "{}").await, [4, 8, 16, 32, 64]);
+    assert_eq!(widths("small", r#"{"params": {"max": 2e5}}"#).await, [4, 8, 16]);
+    assert!(widths("none", r#"{"memory": {"max": 1}}"#).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_workers_score_every_candidate_as_one_does() {
     let (one, two) = (Place::new(), Place::new());
     carry_out(one.launch(1).await, i64::MAX).await;
@@ -264,7 +289,9 @@ async fn two_workers_score_every_candidate_as_one_does() {
         let snapshot = store.snapshot(store.study("s").await.unwrap().id).await.unwrap();
         let trials = snapshot.stages.into_iter().flat_map(|stage| stage.trials);
         let complete = trials.filter(|trial| trial.state == TrialState::Complete);
-        scores.push(complete.map(|t| ((t.architecture.to_string(), t.repeat), t.scores)).collect::<Vec<_>>());
+        scores.push(
+            complete.map(|t| ((t.architecture.as_str().to_owned(), t.repeat), t.scores)).collect::<Vec<_>>(),
+        );
     }
     let shared = scores[0].iter().filter_map(|(key, score)| {
         scores[1].iter().find(|(other, _)| other == key).map(|(_, other)| (score, other))

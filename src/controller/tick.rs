@@ -28,7 +28,7 @@ pub(super) async fn turn(
     snapshot: &Snapshot,
     watch: &mut dyn Watch,
 ) -> Result<Turn, ControllerError> {
-    let decisions = search::decide(&opened.space, snapshot, opened.study.settings.workers);
+    let decisions = search::decide(&opened.space, snapshot, opened.study.settings.workers, &opened.appraiser);
     let mut turn = Turn::Waiting;
     for decision in decisions {
         turn = carry_out(opened, snapshot, decision, watch).await?;
@@ -46,11 +46,12 @@ async fn carry_out(
     let current = snapshot.stages.len().saturating_sub(1);
     let name = || space.stages.get(current).map_or_else(String::new, |stage| stage.name.clone());
     match decision {
-        Decision::BeginStage { position } => {
-            store.begin_stage(study.id, position).await?;
+        Decision::BeginStage { position, rulings } => {
+            store.begin_stage(study.id, position, &rulings).await?;
             if let Some(stage) = space.stages.get(position) {
                 watch.notice(&stage_began(position, space.stages.len(), stage));
             }
+            rulings.into_iter().for_each(|ruling| watch.notice(&Notice::Ruled(ruling)));
         }
         Decision::Propose(proposal) => {
             let stage = store.stage_at(study.id, current).await?;

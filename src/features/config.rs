@@ -1,12 +1,13 @@
 //! Which descriptors to compute, and on which time-frequency grid: plain data.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::filterbank::Scale;
 
 /// A descriptor of a first-order Ambisonics recording. Channels are W, Y, Z, X (ACN order, SN3D gains); w, y, z, x are
 /// their transforms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Descriptor {
     /// Log power of the four channels in the grid's bands, in dB (log-mel unless `scale` says otherwise): 4 channels.
@@ -132,7 +133,7 @@ impl Descriptor {
 }
 
 /// What a frame is multiplied with before its transform; periodic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Window {
     /// 0.5 - 0.5 cos.
@@ -144,7 +145,7 @@ pub enum Window {
 }
 
 /// What stands beyond both ends of the signal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Padding {
     /// Silence.
@@ -158,7 +159,7 @@ pub enum Padding {
 }
 
 /// How descriptors are brought to a common range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalisation {
     /// As they are. (The encoder has a batch norm for every channel and band in any case.)
@@ -172,7 +173,7 @@ pub enum Normalisation {
 }
 
 /// The descriptors a network sees and their common time-frequency grid.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FeatureConfig {
     /// Stacked along channels in this order.

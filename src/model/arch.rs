@@ -4,6 +4,7 @@
 //! ("encoder.width"). Every field has a default, so that a document names only what it changes; an unknown key
 //! is an error.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::augment::RotationKind;
@@ -32,7 +33,7 @@ pub use tracks::{TrackKind, TrackSharing, TracksConfig};
 pub use train::{Precision, Source, TrainConfig};
 
 /// A candidate.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Architecture {
     /// What the spatial path sees.

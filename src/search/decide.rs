@@ -1,50 +1,62 @@
 //! What to do next with a study.
 
+use rand::RngExt;
+use rand::seq::SliceRandom;
 use serde_json::Value;
 
-use super::sampler::{Observation, Request};
+use super::candidate::Document;
+use super::cost::Appraiser;
+use super::heritage::{self, Heritage};
+use super::importance;
+use super::sampler::{Observation, Request, random, scalarised};
 use super::snapshot::{Assignment, Decision, Proposal, Snapshot, StageView, TrialView};
-use super::space::{SearchSpace, StageSpec, Subject, document};
+use super::space::{Parameter, SearchSpace, StageSpec, Subject, document};
 use super::stage::{self, Spent};
-use crate::ids::TrialId;
+use crate::ids::{EnqueuedId, TrialId};
 use crate::rng;
 
+/// How likely a candidate with a value that is to be tried rarely is let pass.
+const LET_PASS: f64 = 0.25;
 /// Draws before a sampler that keeps to known candidates is helped along.
 const REDRAWS: usize = 64;
-/// Finite spaces up to this size are searched to their last candidate.
+/// Finite spaces up to this size are searched to their last candidate, larger ones by as many draws.
 const ENUMERATED: usize = 4096;
 
 /// The next decisions for a study, in the order in which they are to be carried out; empty when there is nothing
 /// to do but wait for running trials.
 ///
-/// `capacity` is how many trials should be pending or running. With a capacity of 1 the sequence of decisions is
-/// a function of the space, the seed and the trials' results alone, wherever the study was interrupted.
-pub fn decide(space: &SearchSpace, snapshot: &Snapshot, capacity: usize) -> Vec<Decision> {
-    let position = match snapshot.stages.last() {
-        None => return vec![Decision::BeginStage { position: 0 }],
-        Some(StageView { winner: Some(_), .. }) => {
-            let position = snapshot.stages.len();
-            let more = position < space.stages.len();
-            return vec![if more { Decision::BeginStage { position } } else { Decision::Finish }];
+/// `capacity` is how many trials should be pending or running. `appraiser` is asked where a stage has constraints. With a
+/// capacity of 1 the sequence of decisions is a function of the space, the seed and the trials' results alone, wherever the
+/// study was interrupted.
+pub fn decide(
+    space: &SearchSpace,
+    snapshot: &Snapshot,
+    capacity: usize,
+    appraiser: &dyn Appraiser,
+) -> Vec<Decision> {
+    let begin = |position: usize| match space.stages.get(position) {
+        Some(spec) => {
+            vec![Decision::BeginStage { position, rulings: heritage::rulings(space, snapshot, spec) }]
         }
+        None => vec![Decision::Finish],
+    };
+    let position = match snapshot.stages.last() {
+        None => return begin(0),
+        Some(StageView { winner: Some(_), .. }) => return begin(snapshot.stages.len()),
         Some(_) => snapshot.stages.len() - 1,
     };
     let (Some(spec), view) = (space.stages.get(position), &snapshot.stages[position]) else {
         let reason = format!("the space file has no stage {}", position + 1);
         return vec![Decision::FailStage { reason }];
     };
-    let Some(base) = base(space, snapshot, spec) else {
+    let Some(heritage) = Heritage::of(space, snapshot, spec) else {
         let reason =
             format!("stage \"{}\" has no winner to begin from", spec.inherit.as_deref().unwrap_or("?"));
         return vec![Decision::FailStage { reason }];
     };
     let active = view.trials.iter().filter(|trial| !trial.state.is_finished()).count();
     let free = capacity.saturating_sub(active);
-    let init_from = match spec.warm_start {
-        true => inherited(snapshot, spec).map(|winner| winner.id),
-        false => spec.init_from,
-    };
-    let mut drawer = Drawer { subject: space.subject, spec, view, base, init_from, seed: snapshot.seed };
+    let drawer = Drawer { subject: space.subject, spec, view, heritage, seed: snapshot.seed, appraiser };
     let proposals = drawer.candidates(free);
     if !proposals.is_empty() || free == 0 {
         return proposals;
@@ -61,9 +73,14 @@ pub fn decide(space: &SearchSpace, snapshot: &Snapshot, capacity: usize) -> Vec<
 
 fn end(spec: &StageSpec, view: &StageView) -> Decision {
     match stage::winner(spec, view) {
-        Some((winner, reason)) => Decision::EndStage { winner, reason },
+        Some((winner, reason)) => {
+            Decision::EndStage { winner, reason: reason + &importance::summary(spec, view) }
+        }
         None if view.trials.is_empty() => Decision::FailStage {
-            reason: format!("no candidate of stage \"{}\" is a valid architecture", spec.name),
+            reason: format!(
+                "no candidate of stage \"{}\" is a valid architecture that its constraints allow",
+                spec.name
+            ),
         },
         None => Decision::FailStage {
             reason: format!("none of the {} trials of stage \"{}\" completed", view.trials.len(), spec.name),
@@ -71,57 +88,80 @@ fn end(spec: &StageSpec, view: &StageView) -> Decision {
     }
 }
 
-/// The architecture that a stage's candidates differ from.
-fn base(space: &SearchSpace, snapshot: &Snapshot, spec: &StageSpec) -> Option<Value> {
-    match spec.inherit {
-        None => Some(space.fixed.clone()),
-        Some(_) => inherited(snapshot, spec).map(|winner| winner.architecture.clone()),
-    }
-}
-
-/// The winner of the stage that this one inherits from.
-fn inherited<'a>(snapshot: &'a Snapshot, spec: &StageSpec) -> Option<&'a TrialView> {
-    let view = snapshot.stages.iter().find(|view| Some(&view.name) == spec.inherit.as_ref())?;
-    view.trials.iter().find(|trial| Some(trial.id) == view.winner)
-}
-
 /// Draws the trials of a stage.
 struct Drawer<'a> {
     subject: Subject,
     spec: &'a StageSpec,
     view: &'a StageView,
-    base: Value,
-    init_from: Option<TrialId>,
+    heritage: Heritage,
     seed: u64,
+    appraiser: &'a dyn Appraiser,
 }
 
 impl Drawer<'_> {
     /// Up to `free` new candidates; fewer when the budget or the space is used up.
-    fn candidates(&mut self, free: usize) -> Vec<Decision> {
-        let mut spent = Spent::of(self.view);
-        let mut proposals: Vec<Proposal> = Vec::new();
+    fn candidates(&self, free: usize) -> Vec<Decision> {
+        let mut spent = Spent::of(self.spec, self.view);
+        let mut proposals: Vec<Proposal> = self.enqueued(free);
+        let mut documents: Vec<Document> =
+            proposals.iter().map(|p| Document::from(&p.architecture)).collect();
+        spent.trials += proposals.len() as u32;
+        if proposals.len() == free || spent.is_all_of(&self.spec.budget) {
+            return proposals.into_iter().map(Decision::Propose).collect();
+        }
+        let known = stage::history(self.spec, self.view);
         while proposals.len() < free && !spent.is_all_of(&self.spec.budget) {
-            let mut history = stage::history(self.spec, self.view);
+            let mut history = known.clone();
             history.extend(proposals.iter().map(|proposal| Observation {
                 assignment: &proposal.parameters,
                 value: None,
+                also: Vec::new(),
+                doubt: 0.0,
                 running: true,
             }));
             let number = (self.view.trials.len() + proposals.len()) as u32;
-            let Some((parameters, architecture)) = self.draw(number, &history, &proposals) else { break };
+            let Some((parameters, architecture, document)) = self.draw(number, &history, &documents) else {
+                break;
+            };
             spent.trials += 1;
+            documents.push(document);
             proposals.push(Proposal {
                 number,
+                init_from: self.init_from(&parameters),
                 parameters,
                 architecture,
                 seed: self.trial_seed(0),
                 repeat: 0,
                 repeat_of: None,
                 epochs: self.spec.budget.epochs,
-                init_from: self.init_from,
+                enqueued: None,
             });
         }
         proposals.into_iter().map(Decision::Propose).collect()
+    }
+
+    /// Up to `free` of those that people want tried, whatever the budget, the constraints and the space say. Of the stage's
+    /// parameters they have the values that their documents have, so that a sampler learns from them.
+    fn enqueued(&self, free: usize) -> Vec<Proposal> {
+        let proposal = |(at, (id, document)): (usize, &(EnqueuedId, Value))| {
+            let mut architecture = document.clone();
+            document::set(&mut architecture, document::EPOCHS, self.spec.budget.epochs.into());
+            let parameters = self.spec.space.parameters().iter();
+            let value = |p: &Parameter| Some((p.key.clone(), document::get(document, &p.key)?.clone()));
+            let parameters: Assignment = parameters.filter_map(value).collect();
+            Proposal {
+                number: (self.view.trials.len() + at) as u32,
+                init_from: self.init_from(&parameters),
+                parameters,
+                architecture,
+                seed: self.trial_seed(0),
+                repeat: 0,
+                repeat_of: None,
+                epochs: self.spec.budget.epochs,
+                enqueued: Some(*id),
+            }
+        };
+        self.view.enqueued.iter().take(free).enumerate().map(proposal).collect()
     }
 
     /// A valid architecture that the stage has not tried; `None` when there is none left.
@@ -129,34 +169,48 @@ impl Drawer<'_> {
         &self,
         number: u32,
         history: &[Observation<'_>],
-        proposals: &[Proposal],
-    ) -> Option<(Assignment, Value)> {
+        proposed: &[Document],
+    ) -> Option<(Assignment, Value, Document)> {
         let mut rng = rng::stream(self.seed, &[&self.spec.name, &number.to_string()]);
         let build = |assignment: Assignment| {
+            let (_, base) = self.heritage.base(&assignment);
             let architecture =
-                document::of_candidate(self.subject, &self.base, &assignment, self.spec.budget.epochs)?;
-            let candidates = self.view.trials.iter().filter(|trial| trial.repeat == 0);
-            let known =
-                candidates.map(|trial| &trial.architecture).chain(proposals.iter().map(|p| &p.architecture));
-            let is_known = { known }.any(|known| *known == architecture);
-            (!is_known).then_some((assignment, architecture))
+                document::of_candidate(self.subject, base, &assignment, self.spec.budget.epochs)?;
+            let document = Document::from(&architecture);
+            let mut known = self.view.trials.iter().map(|trial| &trial.architecture).chain(proposed);
+            let is_known = known.any(|known| *known == document);
+            let is_new = !is_known && self.spec.allows(&assignment, &architecture, self.appraiser);
+            is_new.then_some((assignment, architecture, document))
+        };
+        let scalarised = match self.spec.also.is_empty() || self.spec.sampler.takes_several() {
+            true => None,
+            false => Some(scalarised(history, &mut rng)),
         };
         let mut request = Request {
-            space: &self.spec.space,
-            history,
+            space: &self.heritage.space,
+            history: scalarised.as_deref().unwrap_or(history),
             planned: self.spec.budget.candidates().map(|count| count as usize),
             attempt: 0,
             seed: rng::derive(self.seed, &[&self.spec.name]),
         };
         for attempt in 0..REDRAWS {
             request.attempt = attempt;
-            if let Some(drawn) = build(self.spec.sampler.sample(&request, &mut rng)) {
+            let drawn = self.spec.sampler.sample(&request, &mut rng);
+            if self.heritage.is_rare(&drawn) && !rng.random_bool(LET_PASS) {
+                continue;
+            }
+            if let Some(drawn) = build(drawn) {
                 return Some(drawn);
             }
         }
-        let left: Vec<_> = self.spec.space.enumerate(ENUMERATED)?.into_iter().filter_map(build).collect();
-        let at = rand::RngExt::random_range(&mut rng, 0..left.len().max(1));
-        left.into_iter().nth(at)
+        match self.heritage.space.enumerate(ENUMERATED) {
+            Some(mut all) => {
+                all.shuffle(&mut rng);
+                all.into_iter().find_map(build)
+            }
+            // What is allowed may be rare.
+            None => (0..ENUMERATED).find_map(|_| build(random::draw(&self.heritage.space, &mut rng))),
+        }
     }
 
     /// Up to `free` repetitions of promoted candidates that were not yet proposed, best candidate first.
@@ -174,16 +228,25 @@ impl Drawer<'_> {
                 decisions.push(Decision::Propose(Proposal {
                     number: (self.view.trials.len() + decisions.len()) as u32,
                     parameters: candidate.parameters.clone(),
-                    architecture: candidate.architecture.clone(),
+                    architecture: candidate.architecture.value(),
                     seed: self.trial_seed(repeat),
                     repeat,
                     repeat_of: Some(candidate.id),
                     epochs: self.spec.budget.epochs,
-                    init_from: self.init_from,
+                    init_from: self.init_from(&candidate.parameters),
+                    enqueued: None,
                 }));
             }
         }
         decisions
+    }
+
+    /// The trial whose weights a candidate begins with.
+    fn init_from(&self, parameters: &Assignment) -> Option<TrialId> {
+        match self.spec.warm_start {
+            true => self.heritage.base(parameters).0,
+            false => self.spec.init_from,
+        }
     }
 
     /// Depends on nothing but the repeat: a candidate scores the same whenever it is tried, and all candidates

@@ -5,17 +5,22 @@
 //! to do next with the study, [`verdict`] what to do with a running trial after an epoch. Whoever calls them
 //! carries the decisions out: the controller on a store, `simulate` on a table of recorded results.
 
+pub mod candidate;
+pub mod cost;
 mod decide;
+mod heritage;
+pub mod importance;
 pub mod pruner;
 mod registry;
 pub mod sampler;
+pub mod schema;
 pub mod snapshot;
 pub mod space;
 mod stage;
 pub mod state;
 
 pub use decide::decide;
-pub use registry::{Factory, Registry};
+pub use registry::{Factory, Kind, Registry};
 pub use snapshot::{Decision, Proposal, Snapshot, StageView, TrialView, Verdict};
 pub use space::{SearchSpace, SpaceError, StageSpec};
 pub use stage::verdict;

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::candidate::Document;
+use super::cost::Cost;
 use super::state::TrialState;
-use crate::ids::TrialId;
+use crate::ids::{EnqueuedId, TrialId};
 pub use crate::seld::metric::ValidationScores as Scores;
 
 /// Values of a stage's parameters by key path, in key order.
@@ -38,7 +40,7 @@ pub struct TrialView {
     /// The sampled values.
     pub parameters: Assignment,
     /// The whole architecture document.
-    pub architecture: Value,
+    pub architecture: Document,
     /// 0 for a sampled candidate; 1, 2, ... for its repetitions with other seeds.
     pub repeat: u32,
     /// For a repetition: the trial it repeats.
@@ -49,6 +51,8 @@ pub struct TrialView {
     pub curve: Vec<CurvePoint>,
     /// Scores of the best epoch, for complete trials.
     pub scores: Option<Scores>,
+    /// What it costs, once its network was built.
+    pub cost: Option<Cost>,
 }
 
 /// A stage as a decision sees it.
@@ -60,6 +64,15 @@ pub struct StageView {
     pub trials: Vec<TrialView>,
     /// The winner, once the stage is complete.
     pub winner: Option<TrialId>,
+    /// Architectures that people want tried, in the order in which they came, without those that were.
+    pub enqueued: Vec<(EnqueuedId, Value)>,
+}
+
+impl StageView {
+    /// A stage that has just begun.
+    pub fn new(name: String) -> Self {
+        Self { name, trials: Vec::new(), winner: None, enqueued: Vec::new() }
+    }
 }
 
 /// A study as a decision sees it.
@@ -72,6 +85,19 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// A study of which no stage has begun.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, stages: Vec::new() }
+    }
+
+    /// The stage at this position with its trial of this id, which is looked for among the latest first.
+    pub fn trial(&self, id: TrialId) -> Option<(&StageView, &TrialView)> {
+        self.stages
+            .iter()
+            .rev()
+            .find_map(|stage| Some((stage, stage.trials.iter().rev().find(|t| t.id == id)?)))
+    }
+
     /// The winner of the last stage that has one.
     pub fn winner(&self) -> Option<TrialId> {
         self.stages.iter().rev().find_map(|stage| stage.winner)
@@ -97,6 +123,40 @@ pub struct Proposal {
     pub epochs: u32,
     /// The trial whose weights it begins with, where they fit.
     pub init_from: Option<TrialId>,
+    /// What it was made of, where somebody wanted it tried.
+    pub enqueued: Option<EnqueuedId>,
+}
+
+/// What becomes of a choice that an earlier stage showed to be worse than another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// It is not tried again.
+    Drop,
+    /// It is tried less often.
+    Rarely,
+}
+
+impl Action {
+    /// The one text form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Drop => "drop",
+            Self::Rarely => "rarely",
+        }
+    }
+}
+
+/// A choice of a stage that is not tried as it stands in the file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ruling {
+    /// The parameter.
+    pub parameter: String,
+    /// The value.
+    pub value: Value,
+    /// What becomes of it.
+    pub action: Action,
+    /// Why, for people.
+    pub reason: String,
 }
 
 /// What to do next with a study.
@@ -120,6 +180,8 @@ pub enum Decision {
     BeginStage {
         /// Position, from 0.
         position: usize,
+        /// What earlier stages showed about its choices.
+        rulings: Vec<Ruling>,
     },
     /// All stages have a winner.
     Finish,

@@ -1,7 +1,7 @@
 //! The rules of one stage: what its trials say, which are promoted, which one wins, which are ended early.
 
-use super::pruner::{Curve, Judged};
-use super::sampler::Observation;
+use super::pruner::{Curve, Forecaster, Judged};
+use super::sampler::{Observation, dominates};
 use super::snapshot::{Snapshot, StageView, TrialView, Verdict};
 use super::space::{Budget, Objective, SearchSpace, StageSpec};
 use super::state::TrialState;
@@ -19,7 +19,7 @@ pub fn verdict(space: &SearchSpace, snapshot: &Snapshot, trial: TrialId) -> Verd
         return Verdict::Continue;
     };
     // As if it were trained to its end.
-    let mut spent = Spent::of(view);
+    let mut spent = Spent::of(spec, view);
     spent.epochs +=
         u64::from(spec.budget.epochs) - (own.curve.len() as u64).min(u64::from(spec.budget.epochs));
     if spent.is_all_of(&spec.budget) && view.trials.iter().all(|t| t.state != TrialState::Complete) {
@@ -46,15 +46,20 @@ pub(super) struct Spent {
     pub(super) trials: u32,
     epochs: u64,
     seconds: f64,
+    /// Finished candidates in a row that were not better than the best one before them.
+    idle: u32,
 }
 
 impl Spent {
-    pub(super) fn of(view: &StageView) -> Self {
+    /// What is not limited and takes long to count is not counted.
+    pub(super) fn of(spec: &StageSpec, view: &StageView) -> Self {
         let candidates = || view.trials.iter().filter(|trial| trial.repeat == 0);
+        let seconds = || candidates().flat_map(|trial| &trial.curve).map(|point| point.seconds).sum();
         Self {
             trials: candidates().count() as u32,
             epochs: candidates().map(|trial| trial.curve.len() as u64).sum(),
-            seconds: candidates().flat_map(|trial| &trial.curve).map(|point| point.seconds).sum(),
+            seconds: spec.budget.seconds.map_or(0.0, |_| seconds()),
+            idle: spec.budget.patience.map_or(0, |_| idle(spec, view)),
         }
     }
 
@@ -62,25 +67,54 @@ impl Spent {
         budget.trials.is_some_and(|trials| self.trials >= trials)
             || budget.total_epochs.is_some_and(|epochs| self.epochs >= epochs)
             || budget.seconds.is_some_and(|seconds| self.seconds >= seconds)
+            || budget.patience.is_some_and(|patience| self.idle >= patience)
     }
 }
 
-/// What the sampler sees: all candidates in the order of proposal. A pruned one counts with the best score it
-/// had reached, which the pruner found to be among the worse ones.
+fn idle(spec: &StageSpec, view: &StageView) -> u32 {
+    let finished = view.trials.iter().filter(|trial| trial.repeat == 0 && trial.state.is_finished());
+    let mut best = f64::INFINITY;
+    finished.fold(0, |idle, trial| match trial.state {
+        TrialState::Complete if loss(spec, trial) < best => {
+            best = loss(spec, trial);
+            0
+        }
+        // Before the first complete one there is nothing to be better than.
+        _ if best == f64::INFINITY => 0,
+        _ => idle + 1,
+    })
+}
+
+/// What the sampler sees: all candidates in the order of proposal. A pruned one counts with what it would have come to by the
+/// curves of those that were trained to the end; while these are too few to tell, with the best score it had reached.
 pub(super) fn history<'a>(spec: &StageSpec, view: &'a StageView) -> Vec<Observation<'a>> {
-    let observe = |trial: &'a TrialView| Observation {
-        assignment: &trial.parameters,
-        value: match trial.state {
-            TrialState::Complete => trial.scores.and_then(|scores| spec.objective.loss(&scores)),
+    let candidates = || view.trials.iter().filter(|trial| trial.repeat == 0);
+    let curve = |trial: &'a TrialView| Curve::new(&trial.curve, spec.objective);
+    // Only where there is something to forecast.
+    let complete =
+        candidates().any(|trial| trial.state == TrialState::Pruned).then(|| candidates().map(curve));
+    let forecaster = Forecaster::new(complete.into_iter().flatten(), spec.budget.epochs);
+    let observe = |trial: &'a TrialView| {
+        let belief = match trial.state {
+            TrialState::Complete => {
+                trial.scores.and_then(|scores| spec.objective.loss(&scores)).map(|loss| (loss, 0.0))
+            }
             TrialState::Pruned => {
-                let curve = Curve::new(&trial.curve, spec.objective);
-                curve.best(curve.epoch()).filter(|loss| loss.is_finite())
+                let curve = curve(trial);
+                let reached = curve.best(curve.epoch()).filter(|loss| loss.is_finite());
+                reached.map(|loss| forecaster.forecast(&curve).map_or((loss, 0.0), |f| (f.mean, f.scale)))
             }
             TrialState::Failed | TrialState::Pending | TrialState::Running => None,
-        },
-        running: !trial.state.is_finished(),
+        };
+        Observation {
+            assignment: &trial.parameters,
+            value: belief.map(|(loss, _)| loss),
+            also: spec.also.iter().map(|goal| goal.loss(trial).unwrap_or(f64::INFINITY)).collect(),
+            doubt: belief.map_or(0.0, |(_, doubt)| doubt),
+            running: !trial.state.is_finished(),
+        }
     };
-    view.trials.iter().filter(|trial| trial.repeat == 0).map(observe).collect()
+    candidates().map(observe).collect()
 }
 
 /// The loss of a complete trial; infinite when its score is undefined.
@@ -88,13 +122,28 @@ fn loss(spec: &StageSpec, trial: &TrialView) -> f64 {
     trial.scores.and_then(|scores| spec.objective.loss(&scores)).unwrap_or(f64::INFINITY)
 }
 
-/// The best complete candidates, at most as many as are promoted; of equal ones the earlier.
-pub(super) fn promoted<'a>(spec: &StageSpec, view: &'a StageView) -> Vec<&'a TrialView> {
+/// The winner of a stage, and the best of its other candidates: at most `count`. `None` without a winner.
+pub(super) fn best<'a>(spec: &StageSpec, view: &'a StageView, count: usize) -> Option<Vec<&'a TrialView>> {
+    let winner = view.trials.iter().find(|trial| Some(trial.id) == view.winner)?;
+    let is_other = |trial: &&TrialView| trial.id != winner.id && Some(trial.id) != winner.repeat_of;
+    let mut all = vec![winner];
+    all.extend(complete(spec, view).into_iter().filter(is_other).take(count.saturating_sub(1)));
+    Some(all)
+}
+
+/// All complete candidates, best first; of equal ones the earlier.
+fn complete<'a>(spec: &StageSpec, view: &'a StageView) -> Vec<&'a TrialView> {
     let is_candidate = |trial: &&TrialView| trial.repeat == 0 && trial.state == TrialState::Complete;
     let mut complete: Vec<&TrialView> = view.trials.iter().filter(is_candidate).collect();
     complete.sort_by(|a, b| loss(spec, a).total_cmp(&loss(spec, b)));
-    complete.truncate(spec.promote.top_k as usize);
     complete
+}
+
+/// The best complete candidates, at most as many as are promoted; of equal ones the earlier.
+pub(super) fn promoted<'a>(spec: &StageSpec, view: &'a StageView) -> Vec<&'a TrialView> {
+    let mut promoted = complete(spec, view);
+    promoted.truncate(spec.promote.top_k as usize);
+    promoted
 }
 
 /// The winner of a stage and the evidence for it; `None` without any complete candidate.
@@ -128,7 +177,33 @@ pub(super) fn winner(spec: &StageSpec, view: &StageView) -> Option<(TrialId, Str
     if let Some(second) = order.get(1) {
         reason.push_str(&format!("; next is trial {} with {}", second.candidate, describe(second)));
     }
+    let front = front(spec, view);
+    if !front.is_empty() {
+        let goals = spec.also.iter().map(|goal| goal.as_str());
+        let names: Vec<&str> = std::iter::once(name).chain(goals).collect();
+        let trials: Vec<String> = front.iter().map(TrialId::to_string).collect();
+        reason.push_str(&format!(
+            "; no trial is better in {} than {}",
+            names.join(" and "),
+            trials.join(", ")
+        ));
+    }
     Some((best, reason))
+}
+
+/// The complete candidates that no other dominates, where there are several objectives.
+fn front(spec: &StageSpec, view: &StageView) -> Vec<TrialId> {
+    if spec.also.is_empty() {
+        return Vec::new();
+    }
+    let losses = |trial: &TrialView| -> Vec<f64> {
+        let also = spec.also.iter().map(|goal| goal.loss(trial).unwrap_or(f64::INFINITY));
+        std::iter::once(loss(spec, trial)).chain(also).collect()
+    };
+    let all: Vec<(TrialId, Vec<f64>)> =
+        complete(spec, view).into_iter().map(|trial| (trial.id, losses(trial))).collect();
+    let is_free = |own: &Vec<f64>| all.iter().all(|(_, other)| !dominates(other, own));
+    all.iter().filter(|(_, own)| is_free(own)).map(|(id, _)| *id).collect()
 }
 
 /// A promoted candidate with its repetitions.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::table::Table;
 use crate::ids::TrialId;
+use crate::search::candidate::Document;
 use crate::search::snapshot::{
     Assignment, CurvePoint, Decision, Proposal, Scores, Snapshot, StageView, TrialView, Verdict,
 };
@@ -32,7 +33,7 @@ pub fn replay(table: &Table, space: &SearchSpace, budgets: &[u32], seed: u64) ->
     let mut replay = Replay {
         table,
         space,
-        snapshot: Snapshot { seed, stages: Vec::new() },
+        snapshot: Snapshot::new(seed),
         steps: 0,
         incumbent: table.worst,
         begun: BTreeSet::new(),
@@ -60,7 +61,7 @@ impl Replay<'_> {
     fn run(&mut self) {
         while self.marks.len() < self.budgets.len() {
             let mut is_over = true;
-            for decision in decide(self.space, &self.snapshot, 1) {
+            for decision in decide(self.space, &self.snapshot, 1, self.table) {
                 is_over = !self.carry_out(decision);
             }
             if is_over {
@@ -74,9 +75,9 @@ impl Replay<'_> {
     /// Whether the search goes on.
     fn carry_out(&mut self, decision: Decision) -> bool {
         match decision {
-            Decision::BeginStage { position } => {
+            Decision::BeginStage { position, .. } => {
                 let name = self.space.stages[position].name.clone();
-                self.snapshot.stages.push(StageView { name, trials: Vec::new(), winner: None });
+                self.snapshot.stages.push(StageView::new(name));
             }
             Decision::Propose(proposal) => self.train(proposal),
             Decision::EndStage { winner, .. } => {
@@ -103,12 +104,13 @@ impl Replay<'_> {
             id,
             number: proposal.number,
             parameters: proposal.parameters,
-            architecture: proposal.architecture,
+            architecture: Document::from(&proposal.architecture),
             repeat: proposal.repeat,
             repeat_of: proposal.repeat_of,
             state: TrialState::Running,
             curve: Vec::new(),
             scores: None,
+            cost: row.map(|row| self.table.row(row).cost),
         });
         let (state, last) = self.steps_of(id, at, row);
         let Some(stage) = self.snapshot.stages.last_mut() else { return };

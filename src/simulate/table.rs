@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::error::TableError;
 use crate::fs::FileError;
+use crate::search::cost::{Appraiser, Cost};
 use crate::search::snapshot::Assignment;
 use crate::search::space::{Domain, Parameter, ParameterSpace};
 
@@ -42,6 +43,8 @@ pub struct Row {
     pub curve: Vec<Option<f64>>,
     /// Seconds of a step, where they are known.
     pub cost_per_step: Option<f64>,
+    /// What it cost, as far as that was recorded.
+    pub cost: Cost,
 }
 
 /// How rows are found.
@@ -96,6 +99,14 @@ struct RawRow {
     params: Map<String, Value>,
     curve: Vec<Option<f64>>,
     cost_per_step: Option<f64>,
+    aux: Option<Map<String, Value>>,
+}
+
+impl RawRow {
+    fn cost(&self) -> Cost {
+        let number = |names: &[&str]| names.iter().find_map(|name| self.aux.as_ref()?.get(*name)?.as_f64());
+        Cost { params: number(&["params"]), macs: number(&["macs", "flops"]), memory: number(&["memory"]) }
+    }
 }
 
 impl Table {
@@ -131,6 +142,7 @@ impl Table {
                 let message = format!("a curve of {} values, expected {steps}", raw.curve.len());
                 return Err(fault(line, message));
             }
+            let cost = raw.cost();
             let params: Assignment = raw.params.into_iter().collect();
             let outside = || fault(line, "the parameters are not of the space in the header".into());
             match &mut found {
@@ -139,7 +151,7 @@ impl Table {
                 }
                 Lookup::Nearest(points) => points.push(point(&space, &params).ok_or_else(outside)?),
             }
-            rows.push(Row { curve: raw.curve, cost_per_step: raw.cost_per_step });
+            rows.push(Row { cost, curve: raw.curve, cost_per_step: raw.cost_per_step });
         }
         let mut finals: Vec<f64> = rows.iter().filter_map(Row::last).collect();
         finals.sort_by(f64::total_cmp);
@@ -183,6 +195,13 @@ impl Table {
     /// A row by its number.
     pub fn row(&self, row: usize) -> &Row {
         &self.rows[row]
+    }
+}
+
+impl Appraiser for Table {
+    fn appraise(&self, document: &Value) -> Option<Cost> {
+        let candidate: Assignment = document.as_object()?.clone().into_iter().collect();
+        self.find(&candidate).map(|row| self.rows[row].cost)
     }
 }
 

@@ -52,6 +52,31 @@ fn search(table: &Table, stage: Value, budgets: &[u32]) -> Vec<Mark> {
 }
 
 #[test]
+fn constraints_are_kept_to_by_what_the_table_recorded() {
+    let mut lines = vec![header("exact", json!({"k": {"type": "int", "low": 0, "high": 9}}), 1)];
+    lines.extend(
+        (0..10).map(|k| json!({"params": {"k": k}, "curve": [k], "aux": {"params": 10 * k, "flops": 7}})),
+    );
+    let table = read(&lines);
+    let stage = json!({"constraints": {"params": {"min": 20, "max": 50}, "macs": {"max": 7}}, "forbidden": [{"k": 2}]});
+    let marks = search(&table, stage, &[10]);
+    assert_eq!((marks[0].incumbent, marks[0].distinct), (3.0, 3));
+    // Of what was not recorded, nothing is known to be within a range.
+    let marks = search(&table, json!({"constraints": {"memory": {"max": 1e9}}}), &[10]);
+    assert_eq!((marks[0].incumbent, marks[0].distinct), (table.worst, 0));
+}
+
+#[test]
+fn a_stage_ends_when_nothing_better_comes() {
+    let table = ten();
+    let stage = |patience: u32| json!({"sampler": {"kind": "grid"}, "budget": {"trials": 10, "epochs": 4, "patience": patience}});
+    let begun = |patience: u32| search(&table, stage(patience), &[10])[0].distinct;
+    assert_eq!(begun(10), 10);
+    assert!((2..10).contains(&begun(1)), "{}", begun(1));
+    assert!(begun(1) <= begun(3));
+}
+
+#[test]
 fn a_table_knows_its_optimum_and_median_and_finds_rows_by_value() {
     let table = ten();
     assert_eq!((table.optimum, table.median, table.worst, table.steps), (0.0, 4.0, 8.0, 4));

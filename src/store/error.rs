@@ -78,6 +78,12 @@ pub enum StoreError {
         /// Names of its stages.
         known: Vec<String>,
     },
+    /// Nothing can be tried in the stage any more.
+    #[error("{} has ended: only stages that have not take in architectures", stage_or_all(name.as_deref()))]
+    StageOver {
+        /// The stage; none when all of the study have ended.
+        name: Option<String>,
+    },
     /// The store has no study at all.
     #[error("the store has no study: run `at2seld launch` first")]
     NoStudy,
@@ -172,6 +178,7 @@ impl StoreError {
             | Self::StudyExists { .. }
             | Self::UnknownStudy { .. }
             | Self::UnknownStage { .. }
+            | Self::StageOver { .. }
             | Self::NoStudy
             | Self::UnknownId { .. }
             | Self::Query { .. }
@@ -185,6 +192,10 @@ impl StoreError {
     pub fn is_stale(&self) -> bool {
         matches!(self, Self::StaleAttempt { .. })
     }
+}
+
+fn stage_or_all(name: Option<&str>) -> String {
+    name.map_or("every stage of the study".into(), |name| format!("stage \"{name}\""))
 }
 
 fn known_studies(known: &[String]) -> String {

@@ -71,7 +71,7 @@ impl Store {
         if let Some(stage) = stage.filter(|stage| known.iter().all(|name| name != stage)) {
             return Err(StoreError::UnknownStage { name: stage.into(), study: study.name.clone(), known });
         }
-        let mut parameters = snapshot::parameters(&mut read, study.id).await?;
+        let mut parameters = snapshot::parameters(&mut read, study.id, 0).await?;
         let rows = sqlx::query(
             "select leaderboard.* from leaderboard
              join stages on stages.study = leaderboard.study and stages.stage = leaderboard.stage

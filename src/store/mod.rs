@@ -14,6 +14,7 @@
 //! May import the plain types of `search`; knows neither tensors nor processes.
 
 mod artifacts;
+mod enqueue;
 mod error;
 mod event;
 mod host;

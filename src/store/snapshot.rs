@@ -2,75 +2,150 @@
 
 use std::collections::BTreeMap;
 
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
+use super::enqueue;
 use super::error::StoreError;
 use super::row::{count, curve_point, json, scores, state};
 use super::sqlite::Store;
 use crate::ids::{StudyId, TrialId};
+use crate::search::candidate::Document;
+use crate::search::cost::Cost;
 use crate::search::snapshot::{Assignment, CurvePoint, Snapshot, StageView, TrialView};
 use crate::search::state::TrialState;
 
 impl Store {
     /// All stages begun so far with their trials, parameters and curves, at one moment.
     pub async fn snapshot(&self, study: StudyId) -> Result<Snapshot, StoreError> {
-        let mut read = self.read().await?;
         let seed: Option<i64> = sqlx::query_scalar("select seed from studies where id = ?")
             .bind(study.0)
-            .fetch_optional(&mut *read)
+            .fetch_optional(&self.pool)
             .await?;
         let seed = seed.ok_or(StoreError::UnknownId { kind: "study", id: study.0 })?.cast_unsigned();
-        let mut parameters = parameters(&mut read, study).await?;
-        let mut curves = curves(&mut read, study).await?;
-        let mut stages: BTreeMap<i64, StageView> = BTreeMap::new();
+        let mut snapshot = Snapshot::new(seed);
+        self.refresh(study, &mut snapshot).await?;
+        Ok(snapshot)
+    }
+
+    /// Brings a snapshot of the same study up to now. Returns the trials that were added, or had not been finished, in the
+    /// order of their ids: of a study of thousands a few, because finished ones never change.
+    pub async fn refresh(&self, study: StudyId, snapshot: &mut Snapshot) -> Result<Vec<TrialId>, StoreError> {
+        let trials = || snapshot.stages.iter().flat_map(|stage| &stage.trials);
+        let last = trials().map(|trial| trial.id.0).max().unwrap_or(0);
+        let open: Vec<i64> = trials().filter(|t| !t.state.is_finished()).map(|t| t.id.0).collect();
+        let open = serde_json::Value::from(open).to_string();
+        let mut read = self.read().await?;
+        let positions = stages(&mut read, study, snapshot).await?;
+        enqueued(&mut read, &positions, snapshot).await?;
+        let mut parameters = parameters(&mut read, study, last).await?;
+        let mut curves = curves(&mut read, study, last, &open).await?;
         let rows = sqlx::query(
-            "select id, position, name, winner_trial from study_stages
-             where study_id = ? and state <> 'waiting' order by position",
+            "select * from trials
+             where study_id = ?1 and (id > ?2 or id in (select value from json_each(?3))) order by id",
         )
         .bind(study.0)
+        .bind(last)
+        .bind(&open)
         .fetch_all(&mut *read)
         .await?;
-        let mut order = Vec::new();
-        for row in rows {
-            let id: i64 = row.try_get("id")?;
-            let winner = row.try_get::<Option<i64>, _>("winner_trial")?.map(TrialId);
-            stages.insert(id, StageView { name: row.try_get("name")?, trials: Vec::new(), winner });
-            order.push(id);
-        }
-        let rows = sqlx::query("select * from trials where study_id = ? order by stage_id, number")
-            .bind(study.0)
-            .fetch_all(&mut *read)
-            .await?;
+        let mut changed = Vec::with_capacity(rows.len());
         for row in rows {
             let id = TrialId(row.try_get("id")?);
-            let Some(stage) = stages.get_mut(&row.try_get("stage_id")?) else { continue };
+            let Some(stage) = positions.get(&row.try_get("stage_id")?) else { continue };
+            let trials = &mut snapshot.stages[*stage].trials;
             let state: TrialState = state(&row, "state")?;
-            stage.trials.push(TrialView {
+            let scores = (state == TrialState::Complete).then(|| scores(&row)).transpose()?;
+            let curve = curves.remove(&id).unwrap_or_default();
+            let cost = cost(&row)?;
+            changed.push(id);
+            if let Some(known) = trials.iter_mut().rev().find(|trial| trial.id == id) {
+                (known.state, known.scores, known.curve, known.cost) = (state, scores, curve, cost);
+                continue;
+            }
+            let trial = TrialView {
                 id,
                 number: count(&row, "number")?,
                 parameters: parameters.remove(&id).unwrap_or_default(),
-                architecture: json(&row, "architecture")?,
+                architecture: Document::from_text(row.try_get("architecture")?),
                 repeat: count(&row, "repeat")?,
                 repeat_of: row.try_get::<Option<i64>, _>("repeat_of")?.map(TrialId),
                 state,
-                curve: curves.remove(&id).unwrap_or_default(),
-                scores: (state == TrialState::Complete).then(|| scores(&row)).transpose()?,
-            });
+                curve,
+                scores,
+                cost,
+            };
+            let at = trials.partition_point(|other| other.number < trial.number);
+            trials.insert(at, trial);
         }
-        let stages = order.into_iter().filter_map(|id| stages.remove(&id)).collect();
-        Ok(Snapshot { seed, stages })
+        Ok(changed)
     }
 }
 
+/// What a trial costs, once a worker has built it. How much memory it takes is not kept.
+fn cost(row: &SqliteRow) -> Result<Option<Cost>, StoreError> {
+    let number = |column: &str| -> Result<Option<f64>, StoreError> {
+        Ok(row.try_get::<Option<i64>, _>(column)?.map(|number| number as f64))
+    };
+    let cost = Cost { params: number("params")?, macs: number("macs")?, memory: None };
+    Ok((cost != Cost::default()).then_some(cost))
+}
+
+/// Brings the stages that have begun into the snapshot, without their trials. Returns where each is, by id.
+async fn stages(
+    read: &mut SqliteConnection,
+    study: StudyId,
+    snapshot: &mut Snapshot,
+) -> Result<BTreeMap<i64, usize>, StoreError> {
+    let rows = sqlx::query(
+        "select id, name, winner_trial from study_stages
+         where study_id = ? and state <> 'waiting' order by position",
+    )
+    .bind(study.0)
+    .fetch_all(read)
+    .await?;
+    let mut positions = BTreeMap::new();
+    for (at, row) in rows.iter().enumerate() {
+        positions.insert(row.try_get("id")?, at);
+        let winner = row.try_get::<Option<i64>, _>("winner_trial")?.map(TrialId);
+        match snapshot.stages.get_mut(at) {
+            Some(known) => known.winner = winner,
+            None => {
+                snapshot.stages.push(StageView { winner, ..StageView::new(row.try_get("name")?) });
+            }
+        }
+    }
+    Ok(positions)
+}
+
+/// Brings what waits in the queues of stages into the snapshot.
+async fn enqueued(
+    read: &mut SqliteConnection,
+    positions: &BTreeMap<i64, usize>,
+    snapshot: &mut Snapshot,
+) -> Result<(), StoreError> {
+    snapshot.stages.iter_mut().for_each(|stage| stage.enqueued.clear());
+    let stages = serde_json::Value::from_iter(positions.keys().copied()).to_string();
+    for (stage, id, architecture) in enqueue::waiting(read, &stages).await? {
+        if let Some(at) = positions.get(&stage.0) {
+            snapshot.stages[*at].enqueued.push((id, architecture));
+        }
+    }
+    Ok(())
+}
+
+/// Of the trials after `last`.
 pub(super) async fn parameters(
     read: &mut SqliteConnection,
     study: StudyId,
+    last: i64,
 ) -> Result<BTreeMap<TrialId, Assignment>, StoreError> {
     let rows = sqlx::query(
         "select trial_id, name, value from trial_parameters
-         where trial_id in (select id from trials where study_id = ?)",
+         where trial_id in (select id from trials where study_id = ? and id > ?)",
     )
     .bind(study.0)
+    .bind(last)
     .fetch_all(read)
     .await?;
     let mut all: BTreeMap<TrialId, Assignment> = BTreeMap::new();
@@ -81,15 +156,22 @@ pub(super) async fn parameters(
     Ok(all)
 }
 
+/// Of the trials after `last` and of those in `open`, a list in JSON.
 async fn curves(
     read: &mut SqliteConnection,
     study: StudyId,
+    last: i64,
+    open: &str,
 ) -> Result<BTreeMap<TrialId, Vec<CurvePoint>>, StoreError> {
     let rows = sqlx::query(
         "select * from trial_curves
-         where trial_id in (select id from trials where study_id = ?) order by trial_id, epoch",
+         where trial_id in (
+             select id from trials where study_id = ?1 and (id > ?2 or id in (select value from json_each(?3))))
+         order by trial_id, epoch",
     )
     .bind(study.0)
+    .bind(last)
+    .bind(open)
     .fetch_all(read)
     .await?;
     let mut all: BTreeMap<TrialId, Vec<CurvePoint>> = BTreeMap::new();

@@ -9,6 +9,7 @@ use super::row::{json, seed, state};
 use super::sqlite::Store;
 use super::types::{NewStudy, Study};
 use crate::ids::{StageId, StudyId, TrialId};
+use crate::search::snapshot::Ruling;
 use crate::search::state::{StageState, StudyState, TrialState};
 
 impl Store {
@@ -127,9 +128,14 @@ impl Store {
         Ok(StudyState::Stopping)
     }
 
-    /// Begins the stage at `position`; a stage that is running already is left as it is, so that an interrupted
+    /// Begins the stage at `position`, with what was ruled on its choices; a stage that is running already is left as it is, so that an interrupted
     /// controller may ask again.
-    pub async fn begin_stage(&self, study: StudyId, position: usize) -> Result<StageId, StoreError> {
+    pub async fn begin_stage(
+        &self,
+        study: StudyId,
+        position: usize,
+        rulings: &[Ruling],
+    ) -> Result<StageId, StoreError> {
         let now = self.now();
         let mut write = self.write().await?;
         let position = i64::try_from(position).unwrap_or(i64::MAX);
@@ -151,6 +157,16 @@ impl Store {
             .bind(id.0)
             .execute(&mut *write)
             .await?;
+        for ruling in rulings {
+            sqlx::query("insert into stage_decisions (stage_id, parameter, value, action, reason) values (?, ?, ?, ?, ?)")
+                .bind(id.0)
+                .bind(&ruling.parameter)
+                .bind(ruling.value.to_string())
+                .bind(ruling.action.as_str())
+                .bind(&ruling.reason)
+                .execute(&mut *write)
+                .await?;
+        }
         let text = format!("began {}", row.try_get::<String, _>("name")?);
         event::insert(&mut write, now, Some(study), None, "stage", &text).await?;
         write.commit().await?;

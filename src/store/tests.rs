@@ -13,6 +13,8 @@ use crate::ids::{Attempt, StageId, StudyId, TrialId, WorkerId};
 use crate::search::snapshot::{CurvePoint, Proposal, Scores};
 use crate::search::state::{StudyState, TrialState};
 
+mod snapshot;
+
 const LEASE: Duration = Duration::from_secs(60);
 
 struct Fixture {
@@ -58,7 +60,7 @@ impl Fixture {
         };
         let store = Store::open_with(&url(folder.path()), true, options).await.unwrap();
         let study = store.create_study(new_study("one")).await.unwrap();
-        let stage = store.begin_stage(study, 0).await.unwrap();
+        let stage = store.begin_stage(study, 0, &[]).await.unwrap();
         let lock_file = store.artifacts().workers().join("w.lock");
         let new = NewWorker { study, host: "h".into(), pid: 1, device: "cpu".into(), lock_file };
         let worker = store.register_worker(&new).await.unwrap();
@@ -79,6 +81,7 @@ impl Fixture {
             repeat_of: None,
             epochs: 3,
             init_from,
+            enqueued: None,
         };
         self.store.add_trial(self.stage, &proposal, key).await.unwrap()
     }
@@ -322,11 +325,11 @@ async fn nothing_is_claimed_unless_the_study_runs() {
 #[tokio::test]
 async fn stages_go_forward_only() {
     let f = Fixture::new().await;
-    assert_eq!(f.store.begin_stage(f.study, 0).await.unwrap(), f.stage, "asking again is allowed");
+    assert_eq!(f.store.begin_stage(f.study, 0, &[]).await.unwrap(), f.stage, "asking again is allowed");
     let pending = f.add(0, "k").await;
     assert!(f.store.end_stage(f.stage, pending, "no").await.is_err(), "the winner must be complete");
     f.store.fail_stage(f.stage, "all trials failed").await.unwrap();
-    assert!(matches!(f.store.begin_stage(f.study, 0).await, Err(StoreError::Transition { .. })));
+    assert!(matches!(f.store.begin_stage(f.study, 0, &[]).await, Err(StoreError::Transition { .. })));
     assert!(matches!(f.store.fail_stage(f.stage, "again").await, Err(StoreError::Transition { .. })));
     let taken = f.store.create_study(new_study("one")).await;
     assert!(matches!(taken, Err(StoreError::StudyExists { .. })));

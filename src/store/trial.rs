@@ -6,7 +6,7 @@ use super::error::StoreError;
 use super::row::{count, count_or_none, curve_point, json, scores, seed, state};
 use super::sqlite::Store;
 use super::types::TrialDetails;
-use super::{event, reuse};
+use super::{enqueue, event, reuse};
 use crate::ids::{Attempt, StageId, StudyId, TrialId};
 use crate::search::snapshot::{CurvePoint, Proposal};
 use crate::search::state::TrialState;
@@ -41,6 +41,9 @@ impl Store {
                 .bind(value.to_string())
                 .execute(&mut *write)
                 .await?;
+        }
+        if let Some(enqueued) = proposal.enqueued {
+            enqueue::take(&mut write, enqueued, trial).await?;
         }
         let number = proposal.number;
         event::insert(&mut write, now, Some(study), Some(trial), "trial", &format!("proposed as {number}"))

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::sync::Mutex;
+
 use super::child::Trainer;
 use super::heartbeat::Heartbeat;
 use super::protocol::Said;
@@ -11,7 +13,7 @@ use super::stop::{Stop, StopSignal};
 use crate::cache;
 use crate::fs::FileError;
 use crate::ids::WorkerId;
-use crate::search::snapshot::{CurvePoint, Verdict};
+use crate::search::snapshot::{CurvePoint, Snapshot, Verdict};
 use crate::search::state::StudyState;
 use crate::store::{Claim, Finish, Store, StoreError};
 use crate::train::trial::{EpochReport, Instruction, Outcome, TrialSpec};
@@ -23,6 +25,8 @@ pub(super) struct Attempting<'a> {
     pub(super) judge: &'a Judge,
     pub(super) stop: StopSignal,
     pub(super) worker: WorkerId,
+    /// The study when a trial was last judged: reading all of it again would take longer with every trial.
+    pub(super) seen: Mutex<Option<Snapshot>>,
     /// Kept from trial to trial: starting one costs seconds.
     pub(super) trainer: Option<Trainer>,
 }
@@ -209,8 +213,13 @@ impl Attempting<'_> {
         if epoch >= claim.epochs {
             return Ok(Verdict::Continue);
         }
-        let snapshot = retry(|| self.store.snapshot(claim.study)).await?;
-        Ok((self.judge)(&snapshot, claim.trial))
+        let mut seen = self.seen.lock().await;
+        let seen = match &mut *seen {
+            Some(seen) => seen,
+            none => none.insert(retry(|| self.store.snapshot(claim.study)).await?),
+        };
+        retry(async || self.store.refresh(claim.study, &mut *seen).await).await?;
+        Ok((self.judge)(seen, claim.trial))
     }
 
     fn patience(&self, report: &EpochReport) -> Duration {

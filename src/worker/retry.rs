@@ -8,10 +8,7 @@ use crate::store::StoreError;
 const RETRIES: u32 = 5;
 
 /// Calls `call` until it succeeds, fails for good, or has failed too often.
-pub(super) async fn retry<T, F>(mut call: impl FnMut() -> F) -> Result<T, StoreError>
-where
-    F: Future<Output = Result<T, StoreError>>,
-{
+pub(super) async fn retry<T>(mut call: impl AsyncFnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
     let mut pause = Duration::from_millis(200);
     for _ in 0..RETRIES {
         match call().await {

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
+
 use super::attempt::Attempting;
 use super::registration::Registration;
 use super::retry::retry;
@@ -114,7 +116,8 @@ pub async fn run(
 ) -> Result<Ended, WorkerError> {
     let registration = Registration::new(store, config.study.id, &config.device).await?;
     let worker = registration.worker;
-    let mut attempting = Attempting { store, config, judge, stop, worker, trainer: None };
+    let mut attempting =
+        Attempting { store, config, judge, stop, worker, seen: Mutex::default(), trainer: None };
     let ended = work(&mut attempting).await;
     // Before signing off: what is left of an attempt ends with its trainer.
     drop(attempting.trainer.take());

@@ -77,7 +77,7 @@ impl Bench {
             stages: vec!["a".into()],
         };
         let study = store.create_study(new).await.unwrap();
-        let stage = store.begin_stage(study, 0).await.unwrap();
+        let stage = store.begin_stage(study, 0, &[]).await.unwrap();
         let mut config = WorkerConfig::new(store.study("s").await.unwrap(), "cpu".into(), 2).unwrap();
         config.trainer = TrainerCommand {
             program: "/bin/sh".into(),
@@ -102,6 +102,7 @@ impl Bench {
             repeat_of: None,
             epochs: 3,
             init_from: None,
+            enqueued: None,
         };
         self.store.add_trial(self.stage, &proposal, &number.to_string()).await.unwrap()
     }

@@ -1,13 +1,15 @@
 //! The tagger's part of the architecture document.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// The pretrained tagger of the semantic path.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BackboneConfig {
     /// Name in the registry of backbones; "none" has no tagger: the spatial path decides on everything.
@@ -54,7 +56,7 @@ impl BackboneConfig {
 }
 
 /// What the tagger hears of the scene; of several signals, each with the same weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TaggerInput {
     /// W.
@@ -77,7 +79,7 @@ impl TaggerInput {
 }
 
 /// What the network gets of what the tagger says about several signals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SignalJoin {
     /// What it says about each.
@@ -106,6 +108,16 @@ impl Freeze {
             Self::None => 0,
             Self::Blocks(count) => count,
         }
+    }
+}
+
+impl JsonSchema for Freeze {
+    fn schema_name() -> Cow<'static, str> {
+        "Freeze".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"oneOf": [{"enum": ["all", "none"]}, {"type": "integer", "minimum": 0}]})
     }
 }
 

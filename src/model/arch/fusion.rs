@@ -1,10 +1,11 @@
 //! Where and how the semantic and the spatial path meet: their part of the architecture document.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 /// How the paths exchange what they know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FusionOperator {
     /// A learnable 2x2 mixing per channel (Misra et al., arXiv 1604.03539).
@@ -20,7 +21,7 @@ pub enum FusionOperator {
 }
 
 /// Where the paths exchange what they know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FusionPlacement {
     /// After the first stage of the encoder, and the first quarter of the tagger's blocks.
@@ -32,7 +33,7 @@ pub enum FusionPlacement {
 }
 
 /// Which way it goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FusionDirection {
     /// Either path learns of the other.
@@ -56,12 +57,13 @@ impl FusionDirection {
 }
 
 /// Where and how the two paths are coupled. No placement: not at all.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FusionConfig {
     /// Any set of places; empty means that the semantic path alone decides on activity, the spatial path alone
     /// on direction. Or one of the names "cs00", "cs01" (late), "cs10" (early), "cs11" (both).
     #[serde(deserialize_with = "places")]
+    #[schemars(schema_with = "places_schema")]
     pub placement: Vec<FusionPlacement>,
     /// What is done at each place.
     pub operator: FusionOperator,
@@ -96,6 +98,11 @@ const NAMED: [(&str, &[FusionPlacement]); 4] = [
     ("cs10", &[FusionPlacement::Early]),
     ("cs11", &[FusionPlacement::Early, FusionPlacement::Late]),
 ];
+
+fn places_schema(generator: &mut SchemaGenerator) -> Schema {
+    let list = generator.subschema_for::<Vec<FusionPlacement>>();
+    json_schema!({"oneOf": [list, {"enum": NAMED.map(|(name, _)| name)}]})
+}
 
 /// A list of places, or a name for one.
 fn places<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<FusionPlacement>, D::Error> {

@@ -1,9 +1,10 @@
 //! What training minimises: its part of the architecture document.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Over what the assignment of tracks to events is chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Permutation {
     /// One assignment for a whole chunk (PIT).
@@ -13,7 +14,7 @@ pub enum Permutation {
 }
 
 /// Loss of activities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ActivityLoss {
     /// Binary cross-entropy.
@@ -23,7 +24,7 @@ pub enum ActivityLoss {
 }
 
 /// How much the classes count in the activity loss.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClassBalance {
     /// All alike.
@@ -35,7 +36,7 @@ pub enum ClassBalance {
 }
 
 /// Distance between predicted and true direction vectors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DoaDistance {
     /// Squared error of the Cartesian vectors.
@@ -49,7 +50,7 @@ pub enum DoaDistance {
 }
 
 /// On which targets directions count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DoaTargets {
     /// Where there is an event.
@@ -59,7 +60,7 @@ pub enum DoaTargets {
 }
 
 /// How activity and direction losses are weighted against each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LossWeighting {
     /// By `doa_weight` and `distance_weight`.
@@ -69,7 +70,7 @@ pub enum LossWeighting {
 }
 
 /// Loss of distances in metres.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DistanceLoss {
     /// Squared error.
@@ -79,7 +80,7 @@ pub enum DistanceLoss {
 }
 
 /// What training minimises.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LossConfig {
     /// Over what tracks are assigned to events. Vectors of several tracks have an assignment for every label frame (ADPIT).

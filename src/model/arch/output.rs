@@ -1,9 +1,10 @@
 //! What the network says about an event, and how: its part of the architecture document.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How activity and direction are said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputFormat {
     /// For every track, the activity of each class and one direction (Cao et al., arXiv 2010.13092).
@@ -15,7 +16,7 @@ pub enum OutputFormat {
 }
 
 /// What is said about an event, and how.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OutputConfig {
     /// How activity and direction are said.

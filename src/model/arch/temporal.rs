@@ -1,9 +1,10 @@
 //! Smoothing over label frames: its part of the architecture document.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Kind of temporal smoothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TemporalKind {
     /// None: label frames are independent after the encoder.
@@ -17,7 +18,7 @@ pub enum TemporalKind {
 }
 
 /// Where it is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TemporalPlace {
     /// On each path, before it is split into tracks.
@@ -27,7 +28,7 @@ pub enum TemporalPlace {
 }
 
 /// How the two directions of a recurrent layer become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TemporalJoin {
     /// Side by side.
@@ -37,7 +38,7 @@ pub enum TemporalJoin {
 }
 
 /// Smoothing over label frames.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TemporalConfig {
     /// Kind of smoothing.

@@ -1,9 +1,10 @@
 //! Track-wise abstraction: its part of the architecture document.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the layers of the abstraction are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TrackKind {
     /// Fully connected, each label frame by itself.
@@ -15,7 +16,7 @@ pub enum TrackKind {
 }
 
 /// Whether tracks have layers of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TrackSharing {
     /// Each its own.
@@ -25,7 +26,7 @@ pub enum TrackSharing {
 }
 
 /// Track-wise abstraction: each track names one event at a time, with its class activities and direction.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TracksConfig {
     /// Output tracks, 1 to 5.

@@ -1,5 +1,6 @@
 //! How a candidate is trained: its part of the architecture document.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::augment::AugmentConfig;
@@ -7,7 +8,7 @@ use crate::dataset::sampler::Sampling;
 use crate::seld::event::FRAMES_PER_SECOND;
 
 /// Where training and validation take something from that does not change from epoch to epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// What is better where it is allowed: see [`Architecture::caches_descriptors`](super::Architecture::caches_descriptors) and
@@ -20,7 +21,7 @@ pub enum Source {
 }
 
 /// In which numbers a training step is computed. Weights, gradients and the optimizer are float32 in all of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// 32 bits.
@@ -31,7 +32,7 @@ pub enum Precision {
 }
 
 /// How a candidate is trained.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
     /// Passes over the training data; a stage's budget replaces it.

@@ -1,7 +1,14 @@
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
+
 use super::*;
+use crate::ids::EnqueuedId;
+use crate::search::candidate::Document;
+use crate::search::cost::Cost;
+use crate::search::sampler::REGISTRY;
 use crate::search::snapshot::{CurvePoint, Scores, TrialView, Verdict};
+use crate::search::space::{Condition, Domain, Parameter, ParameterSpace};
 use crate::search::state::TrialState;
 use crate::search::verdict;
 
@@ -49,16 +56,16 @@ struct Bench {
 
 impl Bench {
     fn new(seed: u64) -> Self {
-        let snapshot = Snapshot { seed, stages: Vec::new() };
+        let snapshot = Snapshot::new(seed);
         Self { space: space(), snapshot, seeds: BTreeMap::new(), log: Vec::new(), finished: false }
     }
 
     fn carry_out(&mut self, decision: Decision) {
         self.log.push(format!("{decision:?}"));
         match decision {
-            Decision::BeginStage { position } => {
+            Decision::BeginStage { position, .. } => {
                 let name = self.space.stages[position].name.clone();
-                self.snapshot.stages.push(StageView { name, trials: Vec::new(), winner: None });
+                self.snapshot.stages.push(StageView::new(name));
             }
             Decision::Propose(p) => {
                 let id = TrialId(1000 + self.seeds.len() as i64);
@@ -69,12 +76,13 @@ impl Bench {
                     id,
                     number: p.number,
                     parameters: p.parameters,
-                    architecture: p.architecture,
+                    architecture: Document::from(&p.architecture),
                     repeat: p.repeat,
                     repeat_of: p.repeat_of,
                     state: TrialState::Pending,
                     curve: Vec::new(),
                     scores: None,
+                    cost: None,
                 });
             }
             Decision::EndStage { winner, .. } => {
@@ -91,7 +99,8 @@ impl Bench {
         let trial = trials.iter_mut().find(|t| !t.state.is_finished()).unwrap();
         let (seed, epochs) = self.seeds[&trial.id];
         let epoch = trial.curve.len() as u32 + 1;
-        let scores = Scores { seld: Some(score(&trial.architecture, seed, epoch)), ..Scores::default() };
+        let scores =
+            Scores { seld: Some(score(&trial.architecture.value(), seed, epoch)), ..Scores::default() };
         trial.curve.push(CurvePoint { epoch, train_loss: 1.0, val_loss: 1.0, scores, seconds: 1.0 });
         let id = trial.id;
         let verdict = verdict(&self.space, &self.snapshot, id);
@@ -108,7 +117,7 @@ impl Bench {
 
     fn run(mut self, capacity: usize) -> Self {
         for _ in 0..1000 {
-            let decisions = decide(&self.space, &self.snapshot, capacity);
+            let decisions = decide(&self.space, &self.snapshot, capacity, &());
             if decisions.is_empty() {
                 self.train();
             }
@@ -132,14 +141,15 @@ fn the_last_candidate_of_a_stage_without_a_winner_is_never_pruned() {
         id: TrialId(id),
         number,
         parameters: Assignment::new(),
-        architecture: Value::Null,
+        architecture: Document::from(&Value::Null),
         repeat: 0,
         repeat_of: None,
         state,
         curve: vec![point(seld), CurvePoint { epoch: 2, ..point(seld) }],
         scores: (state == TrialState::Complete).then(|| scored(seld)),
+        cost: None,
     };
-    let view = |name: &str, trials| StageView { name: name.to_owned(), trials, winner: None };
+    let view = |name: &str, trials| StageView { trials, ..StageView::new(name.to_owned()) };
     let features = (0..3).map(|n| trial(n.into(), n, TrialState::Complete, 0.5)).collect();
     let others = (0..11).map(|n| trial(10 + i64::from(n), n, TrialState::Pruned, 0.9)).collect::<Vec<_>>();
     let judged = |others: &[TrialView]| {
@@ -155,27 +165,164 @@ fn the_last_candidate_of_a_stage_without_a_winner_is_never_pruned() {
     assert!(matches!(judged(&completed), Verdict::Prune { .. }));
 }
 
+/// Knows the cost of a row by its own values.
+struct Weighed;
+
+impl Appraiser for Weighed {
+    fn appraise(&self, document: &Value) -> Option<Cost> {
+        let number = |key: &str| document.get(key).and_then(Value::as_f64);
+        Some(Cost {
+            params: Some(number("depth")? * number("width")?),
+            macs: Some(number("rate").unwrap_or(0.0)),
+            memory: None,
+        })
+    }
+}
+
+/// What a sampler proposes to losses that are made up, with the values that were drawn.
+fn proposed(sampler: &str, seed: u64) -> Vec<Assignment> {
+    let table = ParameterSpace::new(vec![
+        parameter("depth", Domain::Int { low: 1, high: 8, step: 1, log: false }, None),
+        parameter("width", Domain::Choice([8, 16, 32, 64].map(Value::from).to_vec()), None),
+        parameter("kind", Domain::Choice(["a", "b"].map(Value::from).to_vec()), None),
+        parameter("rate", Domain::Float { low: 0.1, high: 10.0, log: true }, Some(("kind", "b"))),
+    ]);
+    let text = format!(
+        r#"{{"stages": [{{"name": "one", "sampler": {{"kind": "{sampler}"}}, "budget": {{"trials": 40, "epochs": 1}},
+            "space": {{"depth": {{"int": {{"low": 1, "high": 8}}}}, "width": {{"choice": [8, 16, 32, 64]}},
+                       "kind": {{"choice": ["a", "b"]}},
+                       "rate": {{"float": {{"low": 0.1, "high": 10, "log": true}}, "when": {{"kind": "b"}}}}}},
+            "constraints": {{"params": {{"min": 40, "max": 100}}, "macs": {{"max": 3}}}},
+            "forbidden": [{{"kind": "a", "width": 16}}, {{"depth": 3}}]}}]}}"#
+    );
+    let space = SearchSpace::parse_recorded("space.json", &text, &table.unwrap()).unwrap();
+    let mut snapshot = Snapshot::new(seed);
+    loop {
+        for decision in decide(&space, &snapshot, 1, &Weighed) {
+            match decision {
+                Decision::BeginStage { .. } => {
+                    let name = "one".to_owned();
+                    snapshot.stages.push(StageView::new(name));
+                }
+                Decision::Propose(proposal) => {
+                    let loss = proposal.parameters["depth"].as_f64().unwrap() + (proposal.number % 3) as f64;
+                    let scores = Scores { seld: Some(loss), ..Scores::default() };
+                    snapshot.stages[0].trials.push(TrialView {
+                        id: TrialId(i64::from(proposal.number) + 1),
+                        number: proposal.number,
+                        architecture: Document::from(&proposal.architecture),
+                        parameters: proposal.parameters,
+                        repeat: 0,
+                        repeat_of: None,
+                        state: if proposal.number % 5 == 4 {
+                            TrialState::Failed
+                        } else {
+                            TrialState::Complete
+                        },
+                        curve: Vec::new(),
+                        scores: Some(scores),
+                        cost: None,
+                    });
+                }
+                _ => {
+                    return snapshot
+                        .stages
+                        .remove(0)
+                        .trials
+                        .into_iter()
+                        .map(|trial| trial.parameters)
+                        .collect();
+                }
+            }
+        }
+    }
+}
+
+fn parameter(key: &str, domain: Domain, when: Option<(&str, &str)>) -> Parameter {
+    let when = when.map(|(key, value)| Condition { key: key.into(), value: value.into() });
+    Parameter { key: key.into(), domain, when: when.into_iter().collect() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_sampler_keeps_to_constraints_and_conditions_and_repeats_itself(seed in 0..1000_u64) {
+        for sampler in REGISTRY.names() {
+            let proposed_first = proposed(sampler, seed);
+            prop_assert_eq!(&proposed_first, &proposed(sampler, seed), "{}", sampler);
+            for (at, values) in proposed_first.iter().enumerate() {
+                let [depth, width] = ["depth", "width"].map(|key| values[key].as_f64().unwrap());
+                prop_assert!((40.0..=100.0).contains(&(depth * width)), "{sampler}: {values:?}");
+                prop_assert!(depth != 3.0 && !(values["kind"] == "a" && width == 16.0), "{sampler}: {values:?}");
+                let rate = values.get("rate").map(|rate| rate.as_f64().unwrap());
+                prop_assert_eq!(rate.is_some(), values["kind"] == "b");
+                prop_assert!(rate.is_none_or(|rate| rate <= 3.0), "{sampler}: {values:?}");
+                prop_assert!(!proposed_first[..at].contains(values), "{sampler}: {values:?} twice");
+            }
+            prop_assert!(sampler == "grid" || proposed_first.len() == 40, "{sampler}: {}", proposed_first.len());
+        }
+    }
+}
+
+#[test]
+fn what_people_enqueue_comes_first_and_beside_the_budget() {
+    let mut bench = Bench::new(0);
+    bench.carry_out(Decision::BeginStage { position: 0, rulings: Vec::new() });
+    let wish = |hop: u32| serde_json::json!({"features": {"descriptors": ["iv"], "hop": hop}, "train": {"epochs": 99}});
+    bench.snapshot.stages[0].enqueued = vec![(EnqueuedId(5), wish(240)), (EnqueuedId(6), wish(480))];
+    let proposals = |bench: &Bench, capacity| -> Vec<Proposal> {
+        let decisions = decide(&bench.space, &bench.snapshot, capacity, &());
+        decisions
+            .into_iter()
+            .filter_map(|d| if let Decision::Propose(p) = d { Some(p) } else { None })
+            .collect()
+    };
+    let all = proposals(&bench, 9);
+    assert_eq!(
+        all.iter().map(|p| p.enqueued.map(|id| id.0)).collect::<Vec<_>>(),
+        [Some(5), Some(6), None, None, None]
+    );
+    assert_eq!(all.iter().map(|p| p.number).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    assert_eq!(all[0].architecture["features"]["hop"], 240);
+    assert_eq!((&all[0].architecture["train"]["epochs"], all[0].epochs), (&Value::from(3), 3));
+    assert_eq!(all[0].parameters["features.descriptors"], serde_json::json!(["iv"]));
+    assert_eq!(proposals(&bench, 1)[0].enqueued, Some(EnqueuedId(5)));
+    // The budget of nine is spent, and the stage goes on as long as something waits.
+    let trial = proposals(&bench, 1).remove(0);
+    for number in 0..9 {
+        bench.carry_out(Decision::Propose(Proposal { number, enqueued: None, ..trial.clone() }));
+    }
+    for trial in &mut bench.snapshot.stages[0].trials {
+        (trial.state, trial.scores) =
+            (TrialState::Complete, Some(Scores { seld: Some(0.5), ..Scores::default() }));
+    }
+    assert_eq!(proposals(&bench, 1)[0].enqueued, Some(EnqueuedId(5)));
+    bench.snapshot.stages[0].enqueued.clear();
+    assert!(matches!(decide(&bench.space, &bench.snapshot, 1, &())[..], [Decision::EndStage { .. }]));
+}
+
 #[test]
 fn three_stages_end_with_the_best_of_each() {
     let bench = Bench::new(0).run(1);
     let [features, capacity, fusion] = bench.snapshot.stages.as_slice() else { panic!() };
     assert_eq!(features.trials.len(), 3, "the space is exhausted before the budget");
     let winner = |view: &StageView| {
-        view.trials.iter().find(|t| Some(t.id) == view.winner).map(|t| t.architecture.clone()).unwrap()
+        view.trials.iter().find(|t| Some(t.id) == view.winner).map(|t| t.architecture.value()).unwrap()
     };
     assert_eq!(winner(features)["features"]["descriptors"], serde_json::json!(["logmel", "iv"]));
     assert_eq!(winner(features)["train"]["epochs"], 3);
     for trial in &capacity.trials {
-        assert_eq!(trial.architecture["features"], winner(features)["features"]);
-        assert_eq!(trial.architecture["tracks"]["count"], 2);
+        assert_eq!(trial.architecture.value()["features"], winner(features)["features"]);
+        assert_eq!(trial.architecture.value()["tracks"]["count"], 2);
     }
     let begins = |id: TrialId| {
         let line =
             bench.log.iter().filter(|line| line.starts_with("Propose")).nth((id.0 - 1000) as usize).unwrap();
-        line.split("init_from: ").nth(1).unwrap().trim_end_matches([' ', '}', ')']).to_owned()
+        line.split("init_from: ").nth(1).unwrap().split(", enqueued").next().unwrap().to_owned()
     };
     assert!(features.trials.iter().chain(&capacity.trials).all(|trial| begins(trial.id) == "None"));
-    let expected = format!("Some(TrialId({}", capacity.winner.unwrap().0);
+    let expected = format!("{:?}", capacity.winner);
     assert!(fusion.trials.iter().all(|trial| begins(trial.id) == expected), "{expected}");
     let repeats: Vec<_> = capacity.trials.iter().filter(|t| t.repeat > 0).collect();
     assert_eq!(repeats.len(), 4);
@@ -183,7 +330,7 @@ fn three_stages_end_with_the_best_of_each() {
     assert!(capacity.trials.iter().any(|t| t.state == TrialState::Pruned));
     assert_eq!(winner(fusion)["fusion"]["placement"], serde_json::json!(["late"]));
     let mut architectures: Vec<_> = capacity.trials.iter().filter(|t| t.repeat == 0).collect();
-    architectures.dedup_by_key(|t| t.architecture.to_string());
+    architectures.dedup_by_key(|t| t.architecture.clone());
     assert_eq!(architectures.len(), 12);
 }
 
@@ -198,7 +345,7 @@ fn with_one_worker_the_sequence_is_a_function_of_file_and_seed() {
 fn with_several_workers_no_more_are_active_and_seeds_stay_the_same() {
     let mut bench = Bench::new(0);
     while !bench.finished {
-        let decisions = decide(&bench.space, &bench.snapshot, 3);
+        let decisions = decide(&bench.space, &bench.snapshot, 3, &());
         let wait = decisions.is_empty();
         decisions.into_iter().for_each(|decision| bench.carry_out(decision));
         let active = |view: &StageView| view.trials.iter().filter(|t| !t.state.is_finished()).count();
@@ -221,16 +368,17 @@ fn two_candidates(first: &[Option<f64>], second: &[Option<f64>]) -> StageView {
                 id,
                 number: trials.len() as u32,
                 parameters: Assignment::new(),
-                architecture: Value::from(candidate),
+                architecture: Document::from(&Value::from(candidate)),
                 repeat,
                 repeat_of: (repeat > 0).then_some(TrialId(10 * candidate)),
                 state: if score.is_some() { TrialState::Complete } else { TrialState::Failed },
                 curve: Vec::new(),
                 scores: score.map(|seld| Scores { seld: Some(seld), ..Scores::default() }),
+                cost: None,
             });
         }
     }
-    StageView { name: "capacity".into(), trials, winner: None }
+    StageView { trials, ..StageView::new("capacity".into()) }
 }
 
 fn winner_of(first: &[Option<f64>], second: &[Option<f64>]) -> (TrialId, String) {
@@ -264,11 +412,11 @@ fn a_candidate_with_a_failed_run_comes_last() {
 #[test]
 fn a_stage_without_a_complete_trial_fails() {
     let mut bench = Bench::new(0);
-    bench.carry_out(Decision::BeginStage { position: 0 });
+    bench.carry_out(Decision::BeginStage { position: 0, rulings: Vec::new() });
     for _ in 0..3 {
-        decide(&bench.space, &bench.snapshot, 1).into_iter().for_each(|d| bench.carry_out(d));
+        decide(&bench.space, &bench.snapshot, 1, &()).into_iter().for_each(|d| bench.carry_out(d));
         bench.snapshot.stages[0].trials.last_mut().unwrap().state = TrialState::Failed;
     }
-    let decisions = decide(&bench.space, &bench.snapshot, 1);
+    let decisions = decide(&bench.space, &bench.snapshot, 1, &());
     assert!(matches!(decisions.as_slice(), [Decision::FailStage { .. }]), "{decisions:?}");
 }

@@ -6,16 +6,17 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
-use serde_json::Value;
 
 use super::{Judged, Pruner, shown};
+use crate::search::registry::Kind;
+use crate::search::schema;
 use crate::search::snapshot::Verdict;
-use crate::search::space::OptionsError;
 
 /// Options of the pruner.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Asha {
     /// Epochs after which trials are compared for the first time.
@@ -31,9 +32,11 @@ impl Default for Asha {
     }
 }
 
-pub(super) fn build(options: Value) -> Result<Arc<dyn Pruner>, OptionsError> {
-    serde_path_to_error::deserialize::<_, Asha>(options).map(|asha| Arc::new(asha) as _)
-}
+pub(super) const KIND: Kind<dyn Pruner> = Kind {
+    name: "asha",
+    build: |options| serde_path_to_error::deserialize(options).map(|asha: Asha| Arc::new(asha) as _),
+    options: schema::of::<Asha>,
+};
 
 /// Reads an `eta` with which the comparisons come to an end.
 pub(super) fn eta<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
@@ -94,10 +97,10 @@ mod tests {
 
     #[test]
     fn an_eta_with_which_it_would_not_end_is_refused() {
-        for kind in [build, super::super::hyperband::build] {
-            let error = kind(serde_json::json!({"eta": 1.0})).unwrap_err().to_string();
+        for build in [KIND.build, super::super::hyperband::KIND.build] {
+            let error = build(serde_json::json!({"eta": 1.0})).unwrap_err().to_string();
             assert!(error.contains("1 is outside 1.1.."), "{error}");
-            assert!(kind(serde_json::json!({"eta": 2})).is_ok());
+            assert!(build(serde_json::json!({"eta": 2})).is_ok());
         }
     }
 

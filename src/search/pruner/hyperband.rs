@@ -6,15 +6,16 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{Asha, Judged, Pruner};
+use crate::search::registry::Kind;
+use crate::search::schema;
 use crate::search::snapshot::Verdict;
-use crate::search::space::OptionsError;
 
 /// Options of the pruner.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Hyperband {
     /// Epochs after which the first bracket compares for the first time.
@@ -31,9 +32,13 @@ impl Default for Hyperband {
     }
 }
 
-pub(super) fn build(options: Value) -> Result<Arc<dyn Pruner>, OptionsError> {
-    serde_path_to_error::deserialize::<_, Hyperband>(options).map(|hyperband| Arc::new(hyperband) as _)
-}
+pub(super) const KIND: Kind<dyn Pruner> = Kind {
+    name: "hyperband",
+    build: |options| {
+        serde_path_to_error::deserialize(options).map(|hyperband: Hyperband| Arc::new(hyperband) as _)
+    },
+    options: schema::of::<Hyperband>,
+};
 
 impl Hyperband {
     /// The brackets for trials of so many epochs: when each compares for the first time, and how many of its trials come in

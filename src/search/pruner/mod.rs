@@ -2,6 +2,8 @@
 
 mod asha;
 mod curve;
+mod extrapolation;
+mod forecast;
 mod hyperband;
 mod none;
 mod patience;
@@ -11,6 +13,8 @@ use std::fmt::Debug;
 
 pub use asha::Asha;
 pub use curve::Curve;
+pub use extrapolation::Extrapolation;
+pub use forecast::{Forecast, Forecaster};
 pub use hyperband::Hyperband;
 pub use none::Never;
 pub use patience::Patience;
@@ -42,14 +46,15 @@ pub static REGISTRY: Registry<dyn Pruner> = Registry {
     seam: "pruner",
     default: "none",
     kinds: &[
-        ("none", none::build),
-        ("median", percentile::build_median),
-        ("percentile", percentile::build),
-        ("asha", asha::build),
-        ("hyperband", hyperband::build),
-        ("patience", patience::build),
+        none::KIND,
+        percentile::MEDIAN,
+        percentile::KIND,
+        asha::KIND,
+        hyperband::KIND,
+        patience::KIND,
+        extrapolation::KIND,
     ],
-    later: &["curve"],
+    later: &[],
 };
 
 /// A score, for people: as they know it, whichever sign it has as a loss.

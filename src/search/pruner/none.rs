@@ -2,24 +2,20 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde_json::Value;
-
 use super::{Judged, Pruner};
+use crate::search::registry::{Kind, NoOptions};
+use crate::search::schema;
 use crate::search::snapshot::Verdict;
-use crate::search::space::OptionsError;
 
 /// Lets every trial train to its end.
 #[derive(Debug, Clone, Copy)]
 pub struct Never;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoOptions {}
-
-pub(super) fn build(options: Value) -> Result<Arc<dyn Pruner>, OptionsError> {
-    serde_path_to_error::deserialize(options).map(|NoOptions {}| Arc::new(Never) as _)
-}
+pub(super) const KIND: Kind<dyn Pruner> = Kind {
+    name: "none",
+    build: |options| serde_path_to_error::deserialize(options).map(|NoOptions {}| Arc::new(Never) as _),
+    options: schema::of::<NoOptions>,
+};
 
 impl Pruner for Never {
     fn judge(&self, _: &Judged<'_>, _: &[Judged<'_>]) -> Verdict {

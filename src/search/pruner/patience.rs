@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{Judged, Pruner, shown};
+use crate::search::registry::Kind;
+use crate::search::schema;
 use crate::search::snapshot::Verdict;
-use crate::search::space::OptionsError;
 
 /// Options of the pruner.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Patience {
     /// Epochs without a better score after which a trial is ended; at least 1.
@@ -25,9 +26,13 @@ impl Default for Patience {
     }
 }
 
-pub(super) fn build(options: Value) -> Result<Arc<dyn Pruner>, OptionsError> {
-    serde_path_to_error::deserialize::<_, Patience>(options).map(|patience| Arc::new(patience) as _)
-}
+pub(super) const KIND: Kind<dyn Pruner> = Kind {
+    name: "patience",
+    build: |options| {
+        serde_path_to_error::deserialize(options).map(|patience: Patience| Arc::new(patience) as _)
+    },
+    options: schema::of::<Patience>,
+};
 
 impl Pruner for Patience {
     fn judge(&self, trial: &Judged<'_>, _: &[Judged<'_>]) -> Verdict {

@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{Judged, Pruner, shown};
+use crate::search::registry::Kind;
+use crate::search::schema;
 use crate::search::snapshot::Verdict;
-use crate::search::space::OptionsError;
 
 /// Options of the pruner.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Percentile {
     /// Percent of peers that must have done better than a trial for it to be ended, above 0 and at most 100.
@@ -29,7 +30,7 @@ impl Default for Percentile {
 }
 
 /// What is left to be chosen when the share is a half.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Median {
     warmup_epochs: u32,
@@ -43,14 +44,22 @@ impl Default for Median {
     }
 }
 
-pub(super) fn build(options: Value) -> Result<Arc<dyn Pruner>, OptionsError> {
-    serde_path_to_error::deserialize::<_, Percentile>(options).map(|percentile| Arc::new(percentile) as _)
-}
+pub(super) const KIND: Kind<dyn Pruner> = Kind {
+    name: "percentile",
+    build: |options| {
+        serde_path_to_error::deserialize(options).map(|percentile: Percentile| Arc::new(percentile) as _)
+    },
+    options: schema::of::<Percentile>,
+};
 
-pub(super) fn build_median(options: Value) -> Result<Arc<dyn Pruner>, OptionsError> {
-    let Median { warmup_epochs, min_peers } = serde_path_to_error::deserialize(options)?;
-    Ok(Arc::new(Percentile { warmup_epochs, min_peers, ..Percentile::default() }))
-}
+pub(super) const MEDIAN: Kind<dyn Pruner> = Kind {
+    name: "median",
+    build: |options| {
+        let Median { warmup_epochs, min_peers } = serde_path_to_error::deserialize(options)?;
+        Ok(Arc::new(Percentile { warmup_epochs, min_peers, ..Percentile::default() }))
+    },
+    options: schema::of::<Median>,
+};
 
 impl Pruner for Percentile {
     fn judge(&self, trial: &Judged<'_>, peers: &[Judged<'_>]) -> Verdict {

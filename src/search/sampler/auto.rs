@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use rand::{Rng, RngExt};
-use serde::Deserialize;
-use serde_json::Value;
 
 use super::{Evolution, GaussianProcess, Grid, Request, Sampler};
+use crate::search::registry::{Kind, NoOptions};
+use crate::search::schema;
 use crate::search::snapshot::Assignment;
-use crate::search::space::OptionsError;
 
 /// Larger spaces are not searched to their end, whatever the budget.
 const EXHAUSTED: usize = 10_000;
@@ -24,13 +23,13 @@ pub struct Auto {
     model: GaussianProcess,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoOptions {}
-
-pub(super) fn build(options: Value) -> Result<Arc<dyn Sampler>, OptionsError> {
-    serde_path_to_error::deserialize(options).map(|NoOptions {}| Arc::new(Auto::default()) as _)
-}
+pub(super) const KIND: Kind<dyn Sampler> = Kind {
+    name: "auto",
+    build: |options| {
+        serde_path_to_error::deserialize(options).map(|NoOptions {}| Arc::new(Auto::default()) as _)
+    },
+    options: schema::of::<NoOptions>,
+};
 
 impl Sampler for Auto {
     fn sample(&self, request: &Request<'_>, rng: &mut dyn Rng) -> Assignment {

@@ -7,16 +7,17 @@ use std::sync::Arc;
 
 use rand::Rng;
 use rand::seq::{IndexedRandom, IteratorRandom};
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::neighbour::{changed, other_value};
 use super::{Observation, Request, Sampler, random};
+use crate::search::registry::Kind;
+use crate::search::schema;
 use crate::search::snapshot::Assignment;
-use crate::search::space::OptionsError;
 
 /// Options of the sampler.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Evolution {
     /// The latest finished candidates that a parent is taken from, and as many drawn at random to begin with.
@@ -31,9 +32,13 @@ impl Default for Evolution {
     }
 }
 
-pub(super) fn build(options: Value) -> Result<Arc<dyn Sampler>, OptionsError> {
-    serde_path_to_error::deserialize::<_, Evolution>(options).map(|evolution| Arc::new(evolution) as _)
-}
+pub(super) const KIND: Kind<dyn Sampler> = Kind {
+    name: "evolution",
+    build: |options| {
+        serde_path_to_error::deserialize(options).map(|evolution: Evolution| Arc::new(evolution) as _)
+    },
+    options: schema::of::<Evolution>,
+};
 
 impl Sampler for Evolution {
     fn sample(&self, request: &Request<'_>, rng: &mut dyn Rng) -> Assignment {

@@ -3,20 +3,21 @@
 use std::sync::Arc;
 
 use rand::Rng;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{Request, Sampler, random};
 use crate::rng;
+use crate::search::registry::Kind;
+use crate::search::schema;
 use crate::search::snapshot::Assignment;
-use crate::search::space::OptionsError;
 
 /// Grids with more candidates are drawn from at random.
 const MOST: usize = 1 << 17;
 
 /// Every combination of values once, in an order shuffled by the seed, so that a budget below the size of the grid sees
 /// some of everything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Grid {
     /// Values of a continuum, both ends included; integers keep all of theirs.
@@ -29,9 +30,11 @@ impl Default for Grid {
     }
 }
 
-pub(super) fn build(options: Value) -> Result<Arc<dyn Sampler>, OptionsError> {
-    serde_path_to_error::deserialize::<_, Grid>(options).map(|grid| Arc::new(grid) as _)
-}
+pub(super) const KIND: Kind<dyn Sampler> = Kind {
+    name: "grid",
+    build: |options| serde_path_to_error::deserialize(options).map(|grid: Grid| Arc::new(grid) as _),
+    options: schema::of::<Grid>,
+};
 
 impl Sampler for Grid {
     fn sample(&self, request: &Request<'_>, rng: &mut dyn Rng) -> Assignment {

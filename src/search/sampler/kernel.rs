@@ -167,7 +167,13 @@ mod tests {
             values.map(|(k, v)| (k.to_owned(), v)).into()
         };
         let known = [assignment("a", 2, 3), assignment("c", 9, 12)];
-        let observed = [0, 1].map(|at| Observation { assignment: &known[at], value: None, running: false });
+        let observed = [0, 1].map(|at| Observation {
+            assignment: &known[at],
+            value: None,
+            also: Vec::new(),
+            doubt: 0.0,
+            running: false,
+        });
         let parzen = Parzen::new(&space, &observed.iter().collect::<Vec<_>>());
         let all = space.enumerate(1000).unwrap();
         assert_eq!(all.len(), 3 * 9 * 5);

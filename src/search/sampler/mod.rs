@@ -6,8 +6,10 @@ mod gp;
 mod grid;
 mod kernel;
 mod neighbour;
+mod nsga2;
+mod pareto;
 mod quasi;
-mod random;
+pub(super) mod random;
 mod tpe;
 
 use std::fmt::Debug;
@@ -18,6 +20,9 @@ pub use auto::Auto;
 pub use evolution::Evolution;
 pub use gp::GaussianProcess;
 pub use grid::Grid;
+pub use nsga2::Nsga2;
+pub use pareto::dominates;
+pub(super) use pareto::scalarised;
 pub use quasi::QuasiRandom;
 pub use random::Random;
 pub use tpe::Tpe;
@@ -33,6 +38,10 @@ pub struct Observation<'a> {
     pub assignment: &'a Assignment,
     /// Its loss, lower is better; `None` while nothing is known and for failed trials.
     pub value: Option<f64>,
+    /// Its losses by the other objectives of the stage, where there are any.
+    pub also: Vec<f64>,
+    /// How far the loss may be from `value`, where it is a guess: a standard deviation; 0 where the loss is known.
+    pub doubt: f64,
     /// Whether it is still being trained, or waits for it.
     pub running: bool,
 }
@@ -66,6 +75,11 @@ pub struct Request<'a> {
 pub trait Sampler: Debug + Send + Sync {
     /// A candidate.
     fn sample(&self, request: &Request<'_>, rng: &mut dyn Rng) -> Assignment;
+
+    /// Whether it looks at all losses of a candidate. Others are given one in place of several.
+    fn takes_several(&self) -> bool {
+        false
+    }
 }
 
 /// All samplers.
@@ -73,15 +87,16 @@ pub static REGISTRY: Registry<dyn Sampler> = Registry {
     seam: "sampler",
     default: "auto",
     kinds: &[
-        ("auto", auto::build),
-        ("random", random::build),
-        ("quasi_random", quasi::build),
-        ("grid", grid::build),
-        ("tpe", tpe::build),
-        ("gp", gp::build),
-        ("evolution", evolution::build),
+        auto::KIND,
+        random::KIND,
+        quasi::KIND,
+        grid::KIND,
+        tpe::KIND,
+        gp::KIND,
+        evolution::KIND,
+        nsga2::KIND,
     ],
-    later: &["nsga2", "cmaes", "sobol", "motpe"],
+    later: &["cmaes", "sobol", "motpe"],
 };
 
 #[cfg(test)]
@@ -91,6 +106,7 @@ mod tests {
 
     use super::*;
     use crate::rng;
+    use crate::search::registry::Kind;
     use crate::search::space::{Condition, Domain, Parameter};
 
     fn domain() -> impl Strategy<Value = Domain> {
@@ -133,8 +149,14 @@ mod tests {
 
     fn observations(known: &[(Assignment, Option<f64>, bool)]) -> Vec<Observation<'_>> {
         let all = known.iter();
-        all.map(|(assignment, value, running)| Observation { assignment, value: *value, running: *running })
-            .collect()
+        all.map(|(assignment, value, running)| Observation {
+            assignment,
+            value: *value,
+            also: Vec::new(),
+            doubt: 0.0,
+            running: *running,
+        })
+        .collect()
     }
 
     proptest! {
@@ -142,8 +164,8 @@ mod tests {
 
         #[test]
         fn every_sampler_keeps_to_the_space_and_repeats_itself(space in space(), seed in 0..1000_u64) {
-            for (kind, factory) in REGISTRY.kinds {
-                let sampler = factory(json!({})).unwrap();
+            for Kind { name: kind, build, .. } in REGISTRY.kinds {
+                let sampler = build(json!({})).unwrap();
                 let mut known: Vec<(Assignment, Option<f64>, bool)> = Vec::new();
                 for number in 0..16 {
                     let path = [*kind, &number.to_string()];

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use rand::{Rng, RngExt};
-use serde::Deserialize;
-use serde_json::Value;
 
 use super::{Request, Sampler, random};
+use crate::search::registry::{Kind, NoOptions};
+use crate::search::schema;
 use crate::search::snapshot::Assignment;
-use crate::search::space::OptionsError;
 
 /// Dimensions and points of the tables that the sequence is made from.
 const MOST: (usize, usize) = (256, 1 << 16);
@@ -17,13 +16,11 @@ const MOST: (usize, usize) = (256, 1 << 16);
 #[derive(Debug, Clone, Copy, Default)]
 pub struct QuasiRandom;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoOptions {}
-
-pub(super) fn build(options: Value) -> Result<Arc<dyn Sampler>, OptionsError> {
-    serde_path_to_error::deserialize(options).map(|NoOptions {}| Arc::new(QuasiRandom) as _)
-}
+pub(super) const KIND: Kind<dyn Sampler> = Kind {
+    name: "quasi_random",
+    build: |options| serde_path_to_error::deserialize(options).map(|NoOptions {}| Arc::new(QuasiRandom) as _),
+    options: schema::of::<NoOptions>,
+};
 
 impl Sampler for QuasiRandom {
     fn sample(&self, request: &Request<'_>, rng: &mut dyn Rng) -> Assignment {

@@ -3,24 +3,22 @@
 use std::sync::Arc;
 
 use rand::{Rng, RngExt};
-use serde::Deserialize;
-use serde_json::Value;
 
 use super::{Request, Sampler};
+use crate::search::registry::{Kind, NoOptions};
+use crate::search::schema;
 use crate::search::snapshot::Assignment;
-use crate::search::space::{OptionsError, ParameterSpace};
+use crate::search::space::ParameterSpace;
 
 /// Independent draws (Bergstra and Bengio 2012).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Random;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoOptions {}
-
-pub(super) fn build(options: Value) -> Result<Arc<dyn Sampler>, OptionsError> {
-    serde_path_to_error::deserialize(options).map(|NoOptions {}| Arc::new(Random) as _)
-}
+pub(super) const KIND: Kind<dyn Sampler> = Kind {
+    name: "random",
+    build: |options| serde_path_to_error::deserialize(options).map(|NoOptions {}| Arc::new(Random) as _),
+    options: schema::of::<NoOptions>,
+};
 
 impl Sampler for Random {
     fn sample(&self, request: &Request<'_>, rng: &mut dyn Rng) -> Assignment {
@@ -29,6 +27,6 @@ impl Sampler for Random {
 }
 
 /// An assignment, evenly from all.
-pub(super) fn draw(space: &ParameterSpace, rng: &mut dyn Rng) -> Assignment {
+pub(in crate::search) fn draw(space: &ParameterSpace, rng: &mut dyn Rng) -> Assignment {
     space.assign(|parameter| parameter.domain.at(rng.random()))
 }

@@ -7,16 +7,20 @@
 use std::sync::Arc;
 
 use rand::Rng;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::kernel::Parzen;
 use super::{Observation, Request, Sampler, random};
+use crate::search::registry::Kind;
+use crate::search::schema;
 use crate::search::snapshot::Assignment;
-use crate::search::space::OptionsError;
+
+/// Good and bad candidates that the densities are made of, at most: so that their cost does not grow with a study.
+const MOST: (usize, usize) = (100, 400);
 
 /// Options of the sampler.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tpe {
     /// Candidates drawn at random before the first density is made.
@@ -33,9 +37,11 @@ impl Default for Tpe {
     }
 }
 
-pub(super) fn build(options: Value) -> Result<Arc<dyn Sampler>, OptionsError> {
-    serde_path_to_error::deserialize::<_, Tpe>(options).map(|tpe| Arc::new(tpe) as _)
-}
+pub(super) const KIND: Kind<dyn Sampler> = Kind {
+    name: "tpe",
+    build: |options| serde_path_to_error::deserialize(options).map(|tpe: Tpe| Arc::new(tpe) as _),
+    options: schema::of::<Tpe>,
+};
 
 impl Sampler for Tpe {
     fn sample(&self, request: &Request<'_>, rng: &mut dyn Rng) -> Assignment {
@@ -59,7 +65,7 @@ impl Sampler for Tpe {
 
 impl Tpe {
     /// The good and the bad. Candidates still in training count as bad, so that workers that draw at the same
-    /// time spread out.
+    /// time spread out. Of many bad ones, some from all places of their order.
     fn split<'a>(
         &self,
         history: &'a [Observation<'a>],
@@ -70,7 +76,10 @@ impl Tpe {
         finished.sort_by(|a, b| loss(a).total_cmp(&loss(b)));
         let known = finished.iter().filter(|o| loss(o).is_finite()).count();
         let count = ((self.gamma.clamp(0.0, 1.0) * finished.len() as f64).ceil() as usize).min(known);
-        let bad = finished.split_off(count).into_iter().chain(running).collect();
+        let rest = finished.split_off(count);
+        finished.truncate(MOST.0);
+        let places = rest.len().min(MOST.1);
+        let bad = (0..places).map(|place| rest[place * rest.len() / places]).chain(running).collect();
         (finished, bad)
     }
 }

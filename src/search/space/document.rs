@@ -10,6 +10,12 @@ use crate::search::snapshot::Assignment;
 /// The parameter whose values are objects of settings by key path: each sets several keys at once.
 pub(crate) const SETTINGS: &str = "settings";
 
+/// The parameter whose value is the trial that a candidate begins from, where there are several.
+pub(crate) const INHERIT: &str = "inherit";
+
+/// The setting that budgets decide.
+pub(crate) const EPOCHS: &str = "train.epochs";
+
 /// Sets the value at a dotted path; objects on the way are made where they are missing.
 pub(crate) fn set(document: &mut Value, path: &str, value: Value) {
     let mut at = document;
@@ -20,6 +26,11 @@ pub(crate) fn set(document: &mut Value, path: &str, value: Value) {
         at = &mut at[key];
     }
     *at = value;
+}
+
+/// The value at a dotted path, or at the path as a key: parameters of tables may have dots.
+pub(crate) fn get<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
+    document.get(path).or_else(|| path.split('.').try_fold(document, |at, key| at.get(key)))
 }
 
 /// The whole document of a candidate; `None` when it is not a valid one.
@@ -33,7 +44,7 @@ pub(crate) fn of_candidate(
         Subject::Architecture => candidate(base, assignment, epochs),
         Subject::Recorded => {
             let mut document = base.clone();
-            for (key, value) in assignment {
+            for (key, value) in assignment.iter().filter(|(key, _)| *key != INHERIT) {
                 // Not a path: parameters of tables may have dots.
                 document.as_object_mut()?.insert(key.clone(), value.clone());
             }
@@ -50,11 +61,11 @@ pub(crate) fn candidate(base: &Value, assignment: &Assignment, epochs: u32) -> O
         None => base.clone(),
     };
     let together = assignment.get(SETTINGS).and_then(Value::as_object).into_iter().flatten();
-    let single = assignment.iter().filter(|(key, _)| ![PRESET, SETTINGS].contains(&key.as_str()));
+    let single = assignment.iter().filter(|(key, _)| ![PRESET, SETTINGS, INHERIT].contains(&key.as_str()));
     for (key, value) in together.chain(single) {
         set(&mut document, key, value.clone());
     }
-    set(&mut document, "train.epochs", epochs.into());
+    set(&mut document, EPOCHS, epochs.into());
     let architecture = Architecture::from_value(document).ok()?;
     architecture.validate().is_empty().then(|| architecture.to_value())
 }

@@ -5,6 +5,7 @@
 //! {"choice": [16, 32]}}, ...}]}`. Keys of a space are paths into the architecture document.
 
 mod condition;
+mod constraint;
 pub(crate) mod document;
 mod fit;
 mod locate;
@@ -17,11 +18,14 @@ mod recorded;
 mod spec;
 
 pub use condition::{Condition, ParameterSpace};
+pub(super) use constraint::RawRange;
+pub use constraint::{Constraint, Forbidden, Quantity};
 pub use param::{Domain, Parameter};
 use problem::nearest;
 pub use problem::{Problem, SpaceError};
 pub(crate) use raw::OptionsError;
-pub use spec::{Budget, Objective, Promote, SearchSpace, StageSpec, StudyOptions, Subject};
+pub(super) use raw::{RawBudget, RawFloat, RawInherit, RawInt, RawPromote};
+pub use spec::{Budget, Goal, Objective, Promote, SearchSpace, StageSpec, StudyOptions, Subject};
 
 #[cfg(test)]
 mod tests;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::condition::ParameterSpace;
+use super::constraint::{Quantity, lower_constraints, lower_forbidden};
 use super::fit::{ArchitectureFit, Fit};
 use super::lower::lower_space;
 use super::problem::{Place, Problem, SpaceError, suggestion};
-use super::raw::{Notes, RawBudget, RawFile, RawPromote, RawStage};
+use super::raw::{Notes, RawBudget, RawFile, RawGoal, RawInherit, RawPromote, RawStage};
 use super::recorded::RecordedFit;
-use super::spec::{Budget, Objective, Promote, SearchSpace, StageSpec, StudyOptions, Subject};
+use super::spec::{Budget, Goal, Objective, Promote, SearchSpace, StageSpec, StudyOptions, Subject};
 use crate::ids::TrialId;
 use crate::search::registry::Registry;
 use crate::search::{pruner, sampler};
@@ -131,19 +132,22 @@ fn lower_stage(
     let raw: RawStage = notes.read(value, place)?;
     let name = stage_name(raw.name, place, earlier, notes);
     let known: Vec<&str> = earlier.iter().map(|stage| stage.name.as_str()).collect();
+    let is_short = raw.inherit.as_ref().is_some_and(Value::is_string);
+    let (inherit, inherit_top) = lower_inherit(raw.inherit, &place.key("inherit"), notes);
     let mut check_earlier = |place: &Place, wanted: &str| {
         if !known.contains(&wanted) {
             let hint = suggestion(wanted, known.iter().copied());
             notes.add(place, format!("no earlier stage is named \"{wanted}\"{hint}"));
         }
     };
-    if let Some(wanted) = &raw.inherit {
-        check_earlier(&place.key("inherit"), wanted);
+    if let Some(wanted) = &inherit {
+        let at = if is_short { place.key("inherit") } else { place.key("inherit").key("stage") };
+        check_earlier(&at, wanted);
     }
     for (at, wanted) in raw.prune_with.iter().enumerate() {
         check_earlier(&place.key("prune_with").index(at), wanted);
     }
-    if raw.warm_start && raw.inherit.is_none() {
+    if raw.warm_start && inherit.is_none() {
         let message = "true, and the stage has no \"inherit\", the earlier stage whose winner's weights trials would begin with";
         notes.add(&place.key("warm_start"), message);
     }
@@ -152,21 +156,27 @@ fn lower_stage(
         notes.add(&place.key("init_from"), message);
     }
     let space = lower_space(raw.space, &place.key("space"), fit, notes);
+    let constraints = lower_constraints(raw.constraints, &place.key("constraints"), notes);
+    let forbidden = lower_forbidden(raw.forbidden, space.parameters(), &place.key("forbidden"), fit, notes);
     let sampler = lower_kind(&sampler::REGISTRY, raw.sampler, &place.key("sampler"), notes);
     let pruner = lower_kind(&pruner::REGISTRY, raw.pruner, &place.key("pruner"), notes);
     let budget = lower_budget(raw.budget, &place.key("budget"), notes);
     let promote = lower_promote(raw.promote, &place.key("promote"), notes);
-    let objective = lower_objective(raw.objective, &place.key("objective"), notes);
+    let (objective, also) = lower_objective(raw.objective, &place.key("objective"), notes);
     Some(StageSpec {
         // Never seen: a stage without a name is a problem. It keeps the names of others apart.
         name: name.unwrap_or_else(|| format!("stages[{index}]")),
-        inherit: raw.inherit,
+        inherit,
+        inherit_top,
         space,
+        constraints,
+        forbidden,
         // As with the name: a stand-in, so that later stages find this one.
         sampler: sampler.unwrap_or_else(|| Arc::new(sampler::Random)),
         pruner: pruner.unwrap_or_else(|| Arc::new(pruner::Never)),
         budget,
         objective,
+        also,
         promote,
         prune_with: raw.prune_with,
         warm_start: raw.warm_start,
@@ -233,6 +243,7 @@ fn lower_budget(raw: Option<Value>, place: &Place, notes: &mut Notes) -> Budget 
     whole("trials", raw.trials.map(u64::from));
     whole("epochs", raw.epochs.map(u64::from));
     whole("total_epochs", raw.total_epochs);
+    whole("patience", raw.patience.map(u64::from));
     for (key, value) in [("seconds", raw.seconds), ("device_hours", raw.device_hours)] {
         if value.is_some_and(|value| !(value > 0.0 && value.is_finite())) {
             notes.add(&place.key(key), format!("{} is not above 0", value.unwrap_or_default()));
@@ -255,7 +266,31 @@ fn lower_budget(raw: Option<Value>, place: &Place, notes: &mut Notes) -> Budget 
         trials: raw.trials,
         total_epochs: raw.total_epochs,
         seconds: raw.seconds.into_iter().chain(hours).reduce(f64::min),
+        patience: raw.patience,
     }
+}
+
+/// The name of a stage, or an object with how many of its best ones are alternatives to begin from.
+fn lower_inherit(raw: Option<Value>, place: &Place, notes: &mut Notes) -> (Option<String>, u32) {
+    let raw = match raw {
+        None => return (None, 1),
+        Some(Value::String(stage)) => return (Some(stage), 1),
+        Some(object @ Value::Object(_)) => notes.read(object, place).unwrap_or_default(),
+        Some(other) => {
+            notes.add(
+                place,
+                format!("{other} is no stage; expected a name, or an object with \"stage\" and \"top_k\""),
+            );
+            return (None, 1);
+        }
+    };
+    if raw.stage.is_none() && !notes.has(place) {
+        notes.add(&place.key("stage"), "missing, expected the name of an earlier stage");
+    }
+    if raw.top_k == Some(0) {
+        notes.add(&place.key("top_k"), "0 is outside 1..");
+    }
+    (raw.stage, raw.top_k.unwrap_or(1))
 }
 
 fn lower_promote(raw: Option<Value>, place: &Place, notes: &mut Notes) -> Promote {
@@ -273,26 +308,52 @@ fn lower_promote(raw: Option<Value>, place: &Place, notes: &mut Notes) -> Promot
     promote
 }
 
-fn lower_objective(raw: Option<Value>, place: &Place, notes: &mut Notes) -> Objective {
-    let name = match raw {
-        None => return Objective::default(),
-        Some(Value::String(name)) => name,
-        Some(Value::Array(_)) => {
-            notes.add(place, "several objectives are not supported yet; name one score, such as \"seld\"");
-            return Objective::default();
+/// The first objective is a score, because pruners compare by it and the winner is chosen by it; others may be costs.
+fn lower_objective(raw: Option<Value>, place: &Place, notes: &mut Notes) -> (Objective, Vec<Goal>) {
+    let goals = match raw {
+        None => return Default::default(),
+        Some(Value::Array(list)) => {
+            let goal = |(index, value): (usize, Value)| {
+                let at = place.index(index);
+                let RawGoal { metric } = notes.read(value, &at)?;
+                lower_goal(metric.unwrap_or_default(), index > 0, &at.key("metric"), notes)
+            };
+            list.into_iter().enumerate().filter_map(goal).collect()
         }
+        Some(Value::String(name)) => Vec::from_iter(lower_goal(name, false, place, notes)),
         Some(other) => {
-            notes.add(place, format!("{other} is not a score; expected a name, such as \"seld\""));
-            return Objective::default();
+            let message =
+                format!("{other} is not a score; expected a name, such as \"seld\", or a list of objectives");
+            notes.add(place, message);
+            return Default::default();
         }
     };
-    let known = Objective::ALL.map(Objective::as_str);
-    Objective::ALL.into_iter().find(|objective| objective.as_str() == name).unwrap_or_else(|| {
-        let message = match name.as_str() {
-            "params" | "macs" | "seconds" => format!("the objective \"{name}\" is not supported yet"),
-            _ => format!("unknown score \"{name}\"{}", suggestion(&name, known)),
+    match goals.split_first() {
+        Some((Goal::Score(objective), also)) => (*objective, also.to_vec()),
+        _ => {
+            if !notes.has(place) {
+                notes.add(place, "empty, expected at least one score");
+            }
+            Default::default()
+        }
+    }
+}
+
+/// `may_cost`: whether it may be something else than a score.
+fn lower_goal(name: String, may_cost: bool, place: &Place, notes: &mut Notes) -> Option<Goal> {
+    let scores = Objective::ALL.map(Goal::Score);
+    let costs = [Quantity::Params, Quantity::Macs].map(Goal::Cost);
+    let known = || scores.into_iter().chain(costs.into_iter().filter(|_| may_cost));
+    let found = known().find(|goal| goal.as_str() == name);
+    if found.is_none() {
+        let message = match costs.iter().any(|goal| goal.as_str() == name) {
+            true => format!("the first objective is a score, and \"{name}\" is none: put it after one"),
+            false => {
+                let names: Vec<&str> = known().map(Goal::as_str).collect();
+                format!("unknown score \"{name}\"{}", suggestion(&name, names))
+            }
         };
         notes.add(place, message);
-        Objective::default()
-    })
+    }
+    found
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -14,11 +15,14 @@ use super::problem::{Place, Problem, suggestion};
 pub(crate) type OptionsError = serde_path_to_error::Error<serde_json::Error>;
 
 /// Keys of the design that this version knows and does not act on.
-const NOT_YET: [&str; 4] = ["constraints", "fidelity", "cost", "$schema"];
+const NOT_YET: [&str; 2] = ["fidelity", "cost"];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RawFile {
+    /// Where editors find what a file may say.
+    #[serde(rename = "$schema")]
+    pub(super) _schema: Option<String>,
     pub(super) study: Option<Value>,
     pub(super) fixed: Map<String, Value>,
     pub(super) stages: Option<Vec<Value>>,
@@ -28,8 +32,10 @@ pub(super) struct RawFile {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RawStage {
     pub(super) name: Option<String>,
-    pub(super) inherit: Option<String>,
+    pub(super) inherit: Option<Value>,
     pub(super) space: Map<String, Value>,
+    pub(super) constraints: Map<String, Value>,
+    pub(super) forbidden: Vec<Map<String, Value>>,
     pub(super) sampler: Option<Map<String, Value>>,
     pub(super) pruner: Option<Map<String, Value>>,
     pub(super) budget: Option<Value>,
@@ -40,20 +46,31 @@ pub(super) struct RawStage {
     pub(super) init_from: Option<i64>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// What a stage may spend; it ends when any limit is reached.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct RawBudget {
+pub(in crate::search) struct RawBudget {
+    /// Candidates.
     pub(super) trials: Option<u32>,
+    /// Epochs of every trial.
     pub(super) epochs: Option<u32>,
+    /// Epochs of all candidates together: what pruning saves is spent on others.
     pub(super) total_epochs: Option<u64>,
+    /// Seconds of training of all candidates together.
     pub(super) seconds: Option<f64>,
+    /// Hours of training of all candidates together.
     pub(super) device_hours: Option<f64>,
+    /// Candidates in a row that were not better than the best one before them.
+    pub(super) patience: Option<u32>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// How the winner is chosen.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct RawPromote {
+pub(in crate::search) struct RawPromote {
+    /// The best candidates that are trained again, with other seeds.
     pub(super) top_k: Option<u32>,
+    /// Runs of each of them, the first one included.
     pub(super) repeats: Option<u32>,
 }
 
@@ -66,20 +83,47 @@ pub(super) struct RawParameter {
     pub(super) when: BTreeMap<String, Value>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// What a stage begins from.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct RawInt {
+pub(in crate::search) struct RawInherit {
+    /// The earlier stage.
+    pub(super) stage: Option<String>,
+    /// How many of its best candidates are alternatives to begin from: which one is searched like a parameter.
+    pub(super) top_k: Option<u32>,
+}
+
+/// One of several objectives.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::search) struct RawGoal {
+    /// A score or a cost.
+    pub(super) metric: Option<String>,
+}
+
+/// Whole numbers in a range.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::search) struct RawInt {
+    /// The smallest.
     pub(super) low: Option<i64>,
+    /// The largest.
     pub(super) high: Option<i64>,
+    /// From one to the next.
     pub(super) step: Option<i64>,
+    /// Whether small ones are as likely as large ones: on a logarithmic scale.
     pub(super) log: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// Numbers in a range.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct RawFloat {
+pub(in crate::search) struct RawFloat {
+    /// The smallest.
     pub(super) low: Option<f64>,
+    /// The largest.
     pub(super) high: Option<f64>,
+    /// Whether small ones are as likely as large ones: on a logarithmic scale.
     pub(super) log: bool,
 }
 

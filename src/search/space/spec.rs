@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::condition::ParameterSpace;
+use super::constraint::{Constraint, Forbidden, Quantity};
 use crate::ids::TrialId;
+use crate::search::cost::Appraiser;
 use crate::search::pruner::Pruner;
 use crate::search::sampler::Sampler;
-use crate::search::snapshot::Scores;
+use crate::search::snapshot::{Assignment, Scores, TrialView};
 
 /// A staged search.
 #[derive(Debug, Clone)]
@@ -35,7 +38,7 @@ pub enum Subject {
 }
 
 /// What holds for a study as a whole.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StudyOptions {
     /// For people.
@@ -62,16 +65,24 @@ pub struct StageSpec {
     pub name: String,
     /// The earlier stage whose winner this one begins from.
     pub inherit: Option<String>,
+    /// How many of the best candidates of that stage this one may begin from: which one is searched as well.
+    pub inherit_top: u32,
     /// What is searched.
     pub space: ParameterSpace,
+    /// What candidates may cost.
+    pub constraints: Vec<Constraint>,
+    /// Combinations that no candidate has.
+    pub forbidden: Vec<Forbidden>,
     /// How candidates are drawn.
     pub sampler: Arc<dyn Sampler>,
     /// When running trials are ended early.
     pub pruner: Arc<dyn Pruner>,
     /// How much is spent.
     pub budget: Budget,
-    /// What is optimised.
+    /// What is optimised, and the winner chosen by.
     pub objective: Objective,
+    /// What else is optimised.
+    pub also: Vec<Goal>,
     /// How the winner is chosen.
     pub promote: Promote,
     /// Earlier stages whose curves the pruner compares with as well.
@@ -94,6 +105,8 @@ pub struct Budget {
     pub total_epochs: Option<u64>,
     /// Training of all candidates together, in seconds of the devices.
     pub seconds: Option<f64>,
+    /// Finished candidates in a row that were not better than the best one before them: more of them will hardly be.
+    pub patience: Option<u32>,
 }
 
 impl Budget {
@@ -174,6 +187,52 @@ impl Objective {
             Self::Seld | Self::Er20 | Self::LeCd => 1.0,
             Self::F20 | Self::LrCd => -1.0,
         }
+    }
+}
+
+/// One of several things that a stage optimises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// A validation score.
+    Score(Objective),
+    /// A cost, minimised.
+    Cost(Quantity),
+}
+
+impl Goal {
+    /// The name in files and messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Score(objective) => objective.as_str(),
+            Self::Cost(quantity) => quantity.as_str(),
+        }
+    }
+
+    /// What a trial has of it, turned so that lower is better; `None` while it is not known.
+    pub fn loss(self, trial: &TrialView) -> Option<f64> {
+        match self {
+            Self::Score(objective) => objective.loss(trial.scores.as_ref()?),
+            Self::Cost(quantity) => quantity.of(trial.cost.as_ref()?),
+        }
+    }
+}
+
+impl StageSpec {
+    /// Whether a candidate is none that the file rules out.
+    pub(crate) fn allows(
+        &self,
+        assignment: &Assignment,
+        document: &Value,
+        appraiser: &dyn Appraiser,
+    ) -> bool {
+        if self.forbidden.iter().any(|forbidden| forbidden.forbids(assignment, document)) {
+            return false;
+        }
+        // To know the cost takes a while.
+        self.constraints.is_empty()
+            || appraiser
+                .appraise(document)
+                .is_some_and(|cost| self.constraints.iter().all(|c| c.allows(&cost)))
     }
 }
 

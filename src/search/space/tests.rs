@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::model::arch::Architecture;
+use crate::search::cost::Cost;
 
 fn errors(text: &str) -> String {
     SearchSpace::parse("space.json", text).unwrap_err().to_string()
@@ -99,10 +100,69 @@ fn values_that_depend_on_another_parameter_are_left_to_the_search() {
 fn what_is_not_supported_yet_is_refused() {
     insta::assert_snapshot!(errors(&with_stage(
         r#""cost": 1,
-   "constraints": {"params": {"max": 5e6}},
-   "objective": [{"metric": "seld"}, {"metric": "params"}],
-   "sampler": {"kind": "nsga2"},
-   "pruner": {"kind": "curve"}"#
+   "constraints": {"latency": {"max": 0.1}},
+   "sampler": {"kind": "cmaes"}"#
+    )));
+}
+
+#[test]
+fn constraints_are_ranges_of_what_a_candidate_costs() {
+    let text = with_stage(
+        r#""constraints": {"params": {"max": 5e6}, "macs": {"min": 1e6, "max": 1e9}},
+           "forbidden": [{"encoder.width": 64, "tracks.count": 3}],
+           "space": {"encoder.width": {"choice": [32, 64]}}"#,
+    );
+    let space = SearchSpace::parse("space.json", &text).unwrap();
+    let stage = &space.stages[0];
+    let cost = |params| Cost { params: Some(params), macs: Some(2e6), memory: None };
+    assert!(stage.constraints.iter().all(|constraint| constraint.allows(&cost(5e6))));
+    assert!(!stage.constraints.iter().all(|constraint| constraint.allows(&cost(6e6))));
+    let forbidden = |width: u32| {
+        let drawn = [("encoder.width".to_owned(), json!(width))].into();
+        let document = document::candidate(&space.fixed, &drawn, 1).unwrap();
+        stage.forbidden[0].forbids(&drawn, &document)
+    };
+    assert_eq!([32, 64].map(forbidden), [false, true], "tracks.count is 3 where nothing else is said");
+}
+
+#[test]
+fn there_may_be_several_objectives() {
+    let parse = |objective: &str| {
+        SearchSpace::parse("space.json", &with_stage(&format!(r#""objective": {objective}"#)))
+    };
+    let names = |objective: &str| {
+        let space = parse(objective).unwrap();
+        let also = space.stages[0].also.iter().map(|goal| goal.as_str());
+        [space.stages[0].objective.as_str()].into_iter().chain(also).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(names(r#""f20""#), "f20");
+    assert_eq!(
+        names(r#"[{"metric": "seld"}, {"metric": "params"}, {"metric": "le_cd"}]"#),
+        "seld params le_cd"
+    );
+    let error = |objective: &str| parse(objective).unwrap_err().to_string();
+    assert!(error("[]").contains("stages[0].objective: empty"), "{}", error("[]"));
+    let first = error(r#"[{"metric": "params"}]"#);
+    assert!(first.contains("stages[0].objective[0].metric: the first objective is a score"), "{first}");
+    let unknown = error(r#"[{"metric": "seld"}, {"metric": "parms"}]"#);
+    assert!(unknown.contains("did you mean \"params\"?"), "{unknown}");
+}
+
+#[test]
+fn mistakes_in_constraints_are_named() {
+    insta::assert_snapshot!(errors(&with_stage(
+        r#""constraints": {
+     "parms": {"max": 1},
+     "macs": {},
+     "memory": {"min": 3, "max": 2},
+     "params": {"maximum": 1}
+   },
+   "forbidden": [
+     {},
+     {"encoder.widht": 8},
+     {"encoder.blocks": 3}
+   ],
+   "space": {"encoder.blocks": {"choice": [1, 2]}}"#
     )));
 }
 

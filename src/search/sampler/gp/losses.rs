@@ -8,12 +8,12 @@ const REACH: f64 = 2.0;
 
 /// The losses of all candidates, cut off, with mean 0 and variance 1. One that failed is as bad as the worst; one that is
 /// still being trained is taken for a middling one, so that the next one goes elsewhere (Ginsbourger et al., "Kriging is
-/// well-suited to parallelize optimization", 2010: the constant liar).
-pub(super) fn standardised(history: &[Observation<'_>]) -> Vec<f64> {
+/// well-suited to parallelize optimization", 2010: the constant liar). With them, in the same units, how far each may be off.
+pub(super) fn standardised(history: &[Observation<'_>]) -> (Vec<f64>, Vec<f64>) {
     let mut known: Vec<f64> = history.iter().filter_map(Observation::loss).collect();
     known.sort_by(f64::total_cmp);
     let (Some(best), Some(worst)) = (known.first().copied(), known.last().copied()) else {
-        return vec![0.0; history.len()];
+        return (vec![0.0; history.len()], vec![0.0; history.len()]);
     };
     let median = known[(known.len() - 1) / 2];
     let most = if median > best { median + REACH * (median - best) } else { worst };
@@ -26,7 +26,10 @@ pub(super) fn standardised(history: &[Observation<'_>]) -> Vec<f64> {
     let count = losses.len() as f64;
     let mean = losses.iter().sum::<f64>() / count;
     let deviation = (losses.iter().map(|loss| (loss - mean).powi(2)).sum::<f64>() / count).sqrt();
-    losses.iter().map(|loss| if deviation > 0.0 { (loss - mean) / deviation } else { 0.0 }).collect()
+    let unit = if deviation > 0.0 { deviation } else { f64::INFINITY };
+    // Where losses are cut off, so are doubts about them.
+    let doubt = |o: &Observation<'_>| o.doubt.min(most - best) / unit;
+    (losses.iter().map(|loss| (loss - mean) / unit).collect(), history.iter().map(doubt).collect())
 }
 
 /// At most `count` candidates, in the order of proposal: the better half of those places for the best ones, the others
@@ -52,8 +55,14 @@ mod tests {
     #[test]
     fn an_outlier_does_not_drown_the_differences_of_the_others() {
         let empty = Assignment::new();
-        let observe = |value: f64| Observation { assignment: &empty, value: Some(value), running: false };
-        let losses = standardised(&[1.0, 2.0, 3.0, 1e9].map(observe));
+        let observe = |value: f64| Observation {
+            assignment: &empty,
+            value: Some(value),
+            also: Vec::new(),
+            doubt: 0.0,
+            running: false,
+        };
+        let (losses, _) = standardised(&[1.0, 2.0, 3.0, 1e9].map(observe));
         assert!(losses[2] - losses[0] > 1.0, "{losses:?}");
         let mean: f64 = losses.iter().sum::<f64>() / 4.0;
         let variance = losses.iter().map(|loss| loss * loss).sum::<f64>() / 4.0;
@@ -63,7 +72,8 @@ mod tests {
     #[test]
     fn the_unknown_are_worst_when_they_failed_and_middling_while_they_run() {
         let empty = Assignment::new();
-        let observe = |value, running| Observation { assignment: &empty, value, running };
+        let observe =
+            |value, running| Observation { assignment: &empty, value, also: Vec::new(), doubt: 0.0, running };
         let history = [
             observe(Some(1.0), false),
             observe(Some(2.0), false),
@@ -72,11 +82,28 @@ mod tests {
             observe(Some(f64::NAN), false),
             observe(None, true),
         ];
-        let losses = standardised(&history);
+        let (losses, _) = standardised(&history);
         assert_eq!((losses[3], losses[4], losses[5]), (losses[2], losses[2], losses[1]));
-        assert_eq!(standardised(&history[3..]), [0.0; 3]);
+        assert_eq!(standardised(&history[3..]).0, [0.0; 3]);
         let same = [observe(Some(1.0), false), observe(Some(1.0), false)];
-        assert_eq!(standardised(&same), [0.0; 2]);
+        assert_eq!(standardised(&same).0, [0.0; 2]);
+    }
+
+    #[test]
+    fn a_doubt_is_in_the_units_of_the_losses() {
+        let empty = Assignment::new();
+        let observe = |(value, doubt)| Observation {
+            assignment: &empty,
+            value: Some(value),
+            also: Vec::new(),
+            doubt,
+            running: false,
+        };
+        let (losses, doubts) = standardised(&[(1.0, 0.0), (2.0, 0.5), (3.0, 1e9)].map(observe));
+        let unit = losses[1] - losses[0];
+        assert!((doubts[1] - 0.5 * unit).abs() < 1e-12 && doubts[0] == 0.0, "{losses:?} {doubts:?}");
+        // No doubt is larger than the losses that are not cut off can differ.
+        assert!((doubts[2] - 3.0 * unit).abs() < 1e-12);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod acquisition;
 mod losses;
+mod observed;
 mod points;
 mod shape;
 mod surrogate;
@@ -11,16 +12,19 @@ mod surrogate;
 use std::sync::{Arc, Mutex};
 
 use rand::{Rng, RngExt};
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 use self::acquisition::Acquisition;
-use self::points::{Axis, Point, axes, place};
+use self::observed::Observed;
+use self::points::{Axis, axes};
 use self::shape::Shape;
 use self::surrogate::Surrogate;
 use super::{Observation, Request, Sampler, random};
+use crate::search::registry::Kind;
+use crate::search::schema;
 use crate::search::snapshot::Assignment;
-use crate::search::space::{OptionsError, ParameterSpace};
+use crate::search::space::ParameterSpace;
 
 /// Observations that the shape of the process is chosen by, and that the process remembers: its cost is their cube.
 const SHAPED_BY: usize = 96;
@@ -33,7 +37,7 @@ const STARTUP: (usize, usize) = (3, 8);
 const LATEST: usize = 12;
 
 /// Options of the sampler.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// Candidates drawn at random before the first fit; a third of those that are planned where it is not given, from 3 to 8.
@@ -58,13 +62,14 @@ pub struct GaussianProcess {
     latest: Mutex<Option<(Observed, Shape)>>,
 }
 
-/// Points and their losses, with mean 0 and variance 1.
-type Observed = (Vec<Point>, Vec<f64>);
-
-pub(super) fn build(options: Value) -> Result<Arc<dyn Sampler>, OptionsError> {
-    let options = serde_path_to_error::deserialize::<_, Options>(options)?;
-    Ok(Arc::new(GaussianProcess { options, latest: Mutex::default() }))
-}
+pub(super) const KIND: Kind<dyn Sampler> = Kind {
+    name: "gp",
+    build: |options| {
+        serde_path_to_error::deserialize(options)
+            .map(|options| Arc::new(GaussianProcess { options, latest: Mutex::default() }) as _)
+    },
+    options: schema::of::<Options>,
+};
 
 impl Sampler for GaussianProcess {
     fn sample(&self, request: &Request<'_>, rng: &mut dyn Rng) -> Assignment {
@@ -74,14 +79,14 @@ impl Sampler for GaussianProcess {
         }
         let axes = axes(space);
         let shape = self.shape(space, &axes, history);
-        let losses = losses::standardised(history);
+        let (losses, doubts) = losses::standardised(history);
         let remembered = losses::telling(&losses, REMEMBERED);
-        let points = remembered.iter().map(|at| place(space, history[*at].assignment)).collect();
-        let values: Vec<f64> = remembered.iter().map(|at| losses[*at]).collect();
-        let Some(surrogate) = Surrogate::fit(&axes, points, &values, &shape) else {
+        let observed = Observed::of(space, history, &losses, &doubts, &remembered);
+        let Some(surrogate) = Surrogate::fit(&axes, &observed, &shape) else {
             return random::draw(space, rng);
         };
-        let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
+        let known = losses.iter().zip(&doubts).filter(|(_, doubt)| **doubt == 0.0).map(|(loss, _)| *loss);
+        let best = known.fold(f64::INFINITY, f64::min);
         Acquisition { request, surrogate, best }.most_promising(&losses, self.options.candidates, rng)
     }
 }
@@ -95,16 +100,15 @@ impl GaussianProcess {
         self.options.startup.unwrap_or(by_plan).max(2)
     }
 
-    /// How likely the next candidate is drawn at random: the more, the more of the latest ones had exactly the loss of
-    /// another. They taught nothing, as where the loss has plateaus, on which the process would go on forever.
+    /// How likely the next candidate is drawn at random: the more, the more of the latest ones that were trained to the end
+    /// had exactly the loss of another. They taught nothing, as where the loss has plateaus, on which the process would go on
+    /// forever.
     fn exploration(&self, history: &[Observation<'_>]) -> f64 {
-        let is_tied = |o: &&Observation<'_>| {
-            let loss = o.loss();
-            loss.is_some() && history.iter().filter(|other| other.loss() == loss).nth(1).is_some()
-        };
-        let latest = &history[history.len().saturating_sub(LATEST)..];
-        let tied = latest.iter().filter(is_tied).count() as f64 / latest.len().max(1) as f64;
-        self.options.exploration.max(tied).clamp(0.0, 1.0)
+        let known = || history.iter().filter(|o| o.doubt == 0.0).filter_map(Observation::loss);
+        let is_tied = |loss: &f64| known().filter(|other| other == loss).nth(1).is_some();
+        let count = known().count();
+        let tied = known().skip(count.saturating_sub(LATEST)).filter(is_tied).count() as f64;
+        self.options.exploration.max(tied / count.clamp(1, LATEST) as f64).clamp(0.0, 1.0)
     }
 
     /// The shape by the first observations, up to the last number at which it is chosen anew.
@@ -114,24 +118,17 @@ impl GaussianProcess {
             count += count / 10;
         }
         let history = &history[..count.min(history.len())];
-        let losses = losses::standardised(history);
+        let (losses, doubts) = losses::standardised(history);
         let telling = losses::telling(&losses, SHAPED_BY);
-        let points: Vec<Point> = telling.iter().map(|at| place(space, history[*at].assignment)).collect();
-        let values: Vec<f64> = telling.iter().map(|at| losses[*at]).collect();
+        let observed = Observed::of(space, history, &losses, &doubts, &telling);
         let mut latest = self.latest.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         match latest.as_ref() {
-            Some(((of, with), shape)) if same(of, &points) && *with == values => shape.clone(),
+            Some((of, shape)) if of.is(&observed) => shape.clone(),
             _ => {
-                let shape = Shape::most_probable(axes, &points, &values);
-                *latest = Some(((points, values), shape.clone()));
+                let shape = Shape::most_probable(axes, &observed);
+                *latest = Some((observed, shape.clone()));
                 shape
             }
         }
     }
-}
-
-/// Whether points are the same; absence is equal to itself.
-fn same(a: &[Point], b: &[Point]) -> bool {
-    let bits = |points: &[Point]| points.iter().flatten().map(|x| x.to_bits()).collect::<Vec<_>>();
-    a.len() == b.len() && bits(a) == bits(b)
 }

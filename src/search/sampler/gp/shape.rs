@@ -3,7 +3,8 @@
 
 use nalgebra::{Cholesky, DMatrix, DVector};
 
-use super::points::{Axis, Point, distance};
+use super::observed::Observed;
+use super::points::{Axis, distance};
 use super::surrogate::{alone, together};
 
 /// Steps of the search for the most probable shape.
@@ -58,11 +59,11 @@ fn share_prior(axes: usize) -> Prior {
 const NOISE_PRIOR: Prior = Prior { mean: NOISE.0, spread: NOISE.1 };
 
 impl Shape {
-    /// The most probable shape given values (of mean 0 and variance 1) at points.
+    /// The most probable shape given what was observed.
     ///
     /// By resilient steps (iRprop-, Igel and Huesken 2003), which need neither a line search nor a scale.
-    pub(super) fn most_probable(axes: &[Axis], points: &[Point], values: &[f64]) -> Self {
-        let pairs = Pairs::of(axes, points, values);
+    pub(super) fn most_probable(axes: &[Axis], observed: &Observed) -> Self {
+        let pairs = Pairs::of(axes, observed);
         let mut shape = Self {
             weights: axes.iter().map(|axis| weight_prior(*axis, axes.len()).mean).collect(),
             shares: vec![share_prior(axes.len()).mean; axes.len()],
@@ -109,6 +110,7 @@ impl Shape {
 struct Pairs<'a> {
     axes: &'a [Axis],
     values: DVector<f64>,
+    doubts: &'a [f64],
     /// For every axis the distances of the pairs (i, j) with j < i, row by row.
     distances: Vec<Vec<f64>>,
     /// The same for the correlation of the part that this axis decides alone.
@@ -116,7 +118,8 @@ struct Pairs<'a> {
 }
 
 impl<'a> Pairs<'a> {
-    fn of(axes: &'a [Axis], points: &[Point], values: &[f64]) -> Self {
+    fn of(axes: &'a [Axis], observed: &'a Observed) -> Self {
+        let Observed { points, values, doubts } = observed;
         let along = |(at, axis): (usize, &Axis)| -> Vec<f64> {
             let pairs =
                 points.iter().enumerate().flat_map(|(i, a)| points[..i].iter().map(move |b| (a[at], b[at])));
@@ -125,7 +128,7 @@ impl<'a> Pairs<'a> {
         let distances: Vec<Vec<f64>> = axes.iter().enumerate().map(along).collect();
         let alone = |(axis, along): (&Axis, &Vec<f64>)| along.iter().map(|d| alone(*axis, *d)).collect();
         let alone = axes.iter().zip(&distances).map(alone).collect();
-        Self { axes, values: DVector::from_column_slice(values), distances, alone }
+        Self { axes, values: DVector::from_column_slice(values), doubts, distances, alone }
     }
 
     /// Log posterior of a shape up to a constant, and its gradient by weights, shares and noise. The variance of the
@@ -191,10 +194,11 @@ impl<'a> Pairs<'a> {
         (product, slopes)
     }
 
-    /// A symmetric matrix of entries of the pairs and the same diagonal everywhere.
+    /// A symmetric matrix of entries of the pairs, and on the diagonal what is the same everywhere and the doubts.
     fn matrix(&self, pairs: &[f64], diagonal: f64) -> DMatrix<f64> {
         let count = self.values.len();
         let mut matrix = DMatrix::from_diagonal_element(count, count, diagonal);
+        self.doubts.iter().enumerate().for_each(|(i, doubt)| matrix[(i, i)] += doubt);
         let mut pairs = pairs.iter();
         for i in 0..count {
             for (j, value) in (0..i).zip(&mut pairs) {
@@ -212,21 +216,22 @@ mod tests {
 
     use super::*;
 
-    fn observed(count: usize) -> (Vec<Axis>, Vec<Point>, Vec<f64>) {
+    fn observed(count: usize) -> (Vec<Axis>, Observed) {
         let axes = vec![Axis::Kind, Axis::Scale, Axis::Scale];
         let mut rng = crate::rng::stream(1, &["shape"]);
-        let mut points: Vec<Point> = (0..count)
+        let mut points: Vec<Vec<f64>> = (0..count)
             .map(|_| vec![f64::from(rng.random_range(0..3_u8)) / 2.0, rng.random(), rng.random()])
             .collect();
         points[0][2] = f64::NAN;
         let values = points.iter().map(|p| 3.0 * (p[1] - 0.3).powi(2) + p[0] - 0.5).collect();
-        (axes, points, values)
+        let doubts = (0..count).map(|at| if at % 3 == 0 { 0.2 } else { 0.0 }).collect();
+        (axes, Observed { points, values, doubts })
     }
 
     #[test]
     fn the_gradient_is_that_of_finite_differences() {
-        let (axes, points, values) = observed(12);
-        let pairs = Pairs::of(&axes, &points, &values);
+        let (axes, observed) = observed(12);
+        let pairs = Pairs::of(&axes, &observed);
         let shape = Shape { weights: vec![0.3, -0.4, 1.1], shares: vec![-0.5, 0.2, -1.5], noise: -2.0 };
         let (_, gradient) = pairs.posterior(&shape).unwrap();
         for (at, slope) in gradient.iter().enumerate() {
@@ -242,9 +247,9 @@ mod tests {
 
     #[test]
     fn an_axis_that_says_nothing_weighs_less_than_one_that_decides() {
-        let (axes, points, values) = observed(40);
-        let shape = Shape::most_probable(&axes, &points, &values);
-        let pairs = Pairs::of(&axes, &points, &values);
+        let (axes, observed) = observed(40);
+        let shape = Shape::most_probable(&axes, &observed);
+        let pairs = Pairs::of(&axes, &observed);
         let start = Shape { weights: vec![0.0; 3], shares: vec![0.0; 3], noise: NOISE.0 };
         assert!(pairs.posterior(&shape).unwrap().0 > pairs.posterior(&start).unwrap().0);
         let says = |axis: usize| shape.weights[axis].exp() + shape.shares[axis].exp();

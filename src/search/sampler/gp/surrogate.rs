@@ -7,6 +7,7 @@
 
 use nalgebra::{Cholesky, DMatrix, DVector};
 
+use super::observed::Observed;
 use super::points::{Axis, Point, distance};
 use super::shape::Shape;
 
@@ -29,13 +30,13 @@ pub(super) struct Surrogate {
 }
 
 impl Surrogate {
-    /// The process of this shape given `values` (of mean 0) at `points`; `None` when the covariance is singular in this
-    /// precision.
-    pub(super) fn fit(axes: &[Axis], points: Vec<Point>, values: &[f64], shape: &Shape) -> Option<Self> {
+    /// The process of this shape given what was observed; `None` when the covariance is singular in this precision.
+    pub(super) fn fit(axes: &[Axis], observed: &Observed, shape: &Shape) -> Option<Self> {
+        let Observed { points, values, doubts } = observed;
         let weights: Vec<f64> = shape.weights.iter().map(|w| w.exp()).collect();
         let shares: Vec<f64> = shape.shares.iter().map(|s| s.exp()).collect();
         let covariance = DMatrix::from_fn(points.len(), points.len(), |i, j| match i == j {
-            true => 1.0 + shares.iter().sum::<f64>() + shape.noise.exp(),
+            true => 1.0 + shares.iter().sum::<f64>() + shape.noise.exp() + doubts[i],
             false => covariance(axes, &weights, &shares, &points[i.max(j)], &points[i.min(j)]),
         });
         let cholesky = Cholesky::new(covariance)?;
@@ -46,7 +47,7 @@ impl Surrogate {
             axes: axes.to_vec(),
             weights,
             shares,
-            points,
+            points: points.clone(),
             inverse: cholesky.inverse(),
             alpha,
             variance,
@@ -112,10 +113,11 @@ mod tests {
     fn knows_what_it_was_given_and_is_unsure_far_from_it() {
         let axes = [Axis::Kind, Axis::Scale];
         let points = vec![vec![0.0, 0.1], vec![0.0, 0.3], vec![1.0, 0.2], vec![1.0, f64::NAN]];
-        let values = [-1.0, 0.5, 1.5, -1.0];
+        let values = vec![-1.0, 0.5, 1.5, -1.0];
         let shape = Shape { weights: vec![0.0, 1.0], shares: vec![-1.0, -1.0], noise: -12.0 };
-        let surrogate = Surrogate::fit(&axes, points.clone(), &values, &shape).unwrap();
-        for (point, value) in points.iter().zip(values) {
+        let observed = Observed { points, values, doubts: vec![0.0; 4] };
+        let surrogate = Surrogate::fit(&axes, &observed, &shape).unwrap();
+        for (point, value) in observed.points.iter().zip(&observed.values) {
             let (mean, deviation) = surrogate.predict(point);
             assert!((mean - value).abs() < 1e-3 && deviation < 0.02, "{mean} {deviation}");
         }

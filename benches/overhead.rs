@@ -1,0 +1,191 @@
+//! What the engine costs beside the training: seconds from a decision to a stored trial, in studies that have many trials
+//! already, with SQLite on disk; and trials that train nothing from their proposal to their end, beside Optuna's RDB storage.
+//!
+//! `cargo bench --bench overhead`. Optuna's row needs a Python with optuna, named by `OPTUNA_PYTHON`.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use at2seld::ids::{StageId, StudyId, WorkerId};
+use at2seld::search::snapshot::{Decision, Scores};
+use at2seld::search::{SearchSpace, decide};
+use at2seld::store::{Finish, NewStudy, NewWorker, Settings, Store};
+use serde_json::{Value, json};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+
+/// Trials that are timed, after one that is not.
+const TIMED: u32 = 40;
+/// Trials that train nothing, from an empty study on.
+const NOTHING: u32 = 300;
+const SAMPLERS: [&str; 6] = ["random", "evolution", "auto", "gp", "tpe", "nsga2"];
+
+/// Twelve parameters, as in the peers' figures.
+fn space(sampler: &str, trials: u32) -> Value {
+    json!({"stages": [{"name": "a", "sampler": {"kind": sampler}, "budget": {"trials": trials, "epochs": 1}, "space": {
+        "encoder.width": {"int": {"low": 8, "high": 128}},
+        "encoder.blocks": {"choice": [1, 2, 3]},
+        "encoder.dropout": {"float": {"low": 0.0, "high": 0.5}},
+        "encoder.output": {"int": {"low": 32, "high": 512}},
+        "temporal.hidden": {"int": {"low": 16, "high": 256}},
+        "temporal.layers": {"choice": [1, 2]},
+        "tracks.width": {"int": {"low": 16, "high": 128}},
+        "tracks.dropout": {"float": {"low": 0.0, "high": 0.5}},
+        "loss.doa_weight": {"float": {"low": 0.1, "high": 10.0, "log": true}},
+        "train.learning_rate": {"float": {"low": 1e-4, "high": 1e-2, "log": true}},
+        "train.weight_decay": {"float": {"low": 1e-5, "high": 1e-1, "log": true}},
+        "backbone.dropout": {"float": {"low": 0.0, "high": 0.5}}}}]})
+}
+
+struct Bench {
+    space: SearchSpace,
+    store: Store,
+    study: StudyId,
+    stage: StageId,
+    worker: WorkerId,
+}
+
+impl Bench {
+    async fn new(folder: &Path, sampler: &str, filled: u32) -> Self {
+        let file = folder.join(format!("{sampler}-{filled}.db"));
+        let store = Store::open(&format!("sqlite:{}", file.display())).await.expect("a store");
+        let document = space(sampler, 1_000_000);
+        let new = NewStudy {
+            name: "bench".into(),
+            space: document.clone(),
+            settings: Settings {
+                data: "/data".into(),
+                layout: None,
+                devices: vec!["cpu".into()],
+                workers: 1,
+                threads: 1,
+                validation: 0.2,
+            },
+            seed: 1,
+            data_fingerprint: "d".into(),
+            version: "0".into(),
+            stages: vec!["a".into()],
+        };
+        let study = store.create_study(new).await.expect("a study");
+        let stage = store.begin_stage(study, 0, &[]).await.expect("a stage");
+        let lock_file = store.artifacts().workers().join("w.lock");
+        let new = NewWorker { study, host: "here".into(), pid: 1, device: "cpu".into(), lock_file };
+        let worker = store.register_worker(&new).await.expect("a worker");
+        let space = SearchSpace::from_document("bench", &document).expect("a space");
+        let bench = Self { space, store, study, stage, worker };
+        if filled > 0 {
+            let decisions = bench.decide(&bench.store.snapshot(study).await.expect("a snapshot"));
+            let Some(Decision::Propose(first)) = decisions.into_iter().next() else { panic!("no proposal") };
+            fill(&file, stage, study, &first.architecture, filled).await;
+        }
+        bench
+    }
+
+    fn decide(&self, snapshot: &at2seld::search::Snapshot) -> Vec<Decision> {
+        decide(&self.space, snapshot, 1, &())
+    }
+
+    /// Seconds from a look at the store to a stored trial, and to its end, the means of `trials`.
+    async fn run(&self, trials: u32) -> (f64, f64) {
+        let mut snapshot = self.store.snapshot(self.study).await.expect("a snapshot");
+        let (mut proposing, mut ending) = (Duration::ZERO, Duration::ZERO);
+        for trial in 0..=trials {
+            let begun = Instant::now();
+            self.store.refresh(self.study, &mut snapshot).await.expect("a snapshot");
+            for decision in self.decide(&snapshot) {
+                let Decision::Propose(proposal) = decision else { panic!("{decision:?}") };
+                let key = format!("{}-{}", self.stage, proposal.number);
+                self.store.add_trial(self.stage, &proposal, &key).await.expect("a trial");
+            }
+            let proposed = begun.elapsed();
+            let lease = Duration::from_secs(60);
+            let claim =
+                self.store.claim(self.study, self.worker, lease).await.expect("a claim").expect("a trial");
+            let scores = Scores { seld: Some(f64::from(trial * 7919 % 1000) / 1000.0), ..Scores::default() };
+            let end = Finish::Complete { scores, best_epoch: 1, model: "/m".into() };
+            self.store.finish(claim.trial, claim.attempt, &end).await.expect("an end");
+            // The first look reads all that was there.
+            if trial > 0 {
+                proposing += proposed;
+                ending += begun.elapsed();
+            }
+        }
+        (proposing.as_secs_f64() / f64::from(trials), ending.as_secs_f64() / f64::from(trials))
+    }
+}
+
+/// Writes finished trials with drawn parameters at once.
+async fn fill(file: &Path, stage: StageId, study: StudyId, architecture: &Value, count: u32) {
+    let mut connection = SqliteConnectOptions::new()
+        .filename(file)
+        .busy_timeout(Duration::from_secs(60))
+        .connect()
+        .await
+        .expect("a file");
+    sqlx::query(
+        "with recursive numbers(n) as (select 0 union all select n + 1 from numbers where n + 1 < ?4)
+         insert into trials (study_id, stage_id, number, key, architecture, seed, epochs_budget, state, seld, best_epoch,
+                             model, created)
+         select ?1, ?2, n, 'old-' || n, json_set(?3, '$.train.seed', n), 1, 1, 'complete',
+                abs(random() % 100000) / 100000.0, 1, '/m', 0 from numbers",
+    )
+    .bind(study.0)
+    .bind(stage.0)
+    .bind(architecture.to_string())
+    .bind(count)
+    .execute(&mut connection)
+    .await
+    .expect("trials");
+    let unit = "(abs(random() % 1000000) / 1000000.0)";
+    for (name, value) in [
+        ("encoder.width", "8 + abs(random() % 121)".to_owned()),
+        ("encoder.blocks", "1 + abs(random() % 3)".to_owned()),
+        ("encoder.dropout", format!("0.5 * {unit}")),
+        ("encoder.output", "32 + abs(random() % 481)".to_owned()),
+        ("temporal.hidden", "16 + abs(random() % 241)".to_owned()),
+        ("temporal.layers", "1 + abs(random() % 2)".to_owned()),
+        ("tracks.width", "16 + abs(random() % 113)".to_owned()),
+        ("tracks.dropout", format!("0.5 * {unit}")),
+        ("loss.doa_weight", format!("0.1 + 9.9 * {unit}")),
+        ("train.learning_rate", format!("0.0001 + 0.0099 * {unit}")),
+        ("train.weight_decay", format!("0.00001 + 0.09 * {unit}")),
+        ("backbone.dropout", format!("0.5 * {unit}")),
+    ] {
+        let sql =
+            format!("insert into trial_parameters select id, '{name}', cast({value} as text) from trials");
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.expect("parameters");
+    }
+}
+
+#[tokio::main]
+async fn main() {
+    let folder = tempfile::tempdir().expect("a folder");
+    println!("milliseconds from a look at the store to a stored trial; to its end in brackets\n");
+    println!("{:<12} {:>18} {:>18} {:>18}", "sampler", "100 trials", "10,000 trials", "100,000 trials");
+    for sampler in SAMPLERS {
+        let mut cells = Vec::new();
+        for filled in [100, 10_000, 100_000] {
+            let bench = Bench::new(folder.path(), sampler, filled).await;
+            let (proposed, ended) = bench.run(TIMED).await;
+            cells.push(format!("{:.2} ({:.2})", 1e3 * proposed, 1e3 * ended));
+        }
+        println!("{sampler:<12} {:>18} {:>18} {:>18}", cells[0], cells[1], cells[2]);
+    }
+    let begun = Instant::now();
+    Bench::new(folder.path(), "random", 0).await.run(NOTHING).await;
+    let own = f64::from(NOTHING) / begun.elapsed().as_secs_f64();
+    println!("\n{NOTHING} trials that train nothing, drawn at random: {own:.0} a second");
+    if let Ok(python) = std::env::var("OPTUNA_PYTHON") {
+        let storage = format!("sqlite:///{}", folder.path().join("optuna.db").display());
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/overhead_optuna.py");
+        let arguments = [script, &storage, &NOTHING.to_string()];
+        let output = Command::new(python).args(arguments).output().expect("a Python");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let theirs: f64 = String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number");
+        println!(
+            "Optuna's RDB storage (SQLite), the same: {theirs:.1} a second; {:.0} times fewer",
+            own / theirs
+        );
+    }
+}

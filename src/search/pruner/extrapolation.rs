@@ -1,0 +1,138 @@
+//! The curve model: end a trial that will hardly become the best one, by what the curves of others came to.
+//!
+//! After Domhan et al., "Speeding up Automatic Hyperparameter Optimization of Deep Neural Networks by Extrapolation of
+//! Learning Curves" (2015), with a model that is learnt from the study's own curves in place of a set of formulas: how much a
+//! loss says early differs from task to task more than the look of curves does. Where it says nothing, nothing is ended.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::forecast::Forecaster;
+use super::{Judged, Pruner, shown};
+use crate::search::registry::Kind;
+use crate::search::schema;
+use crate::search::snapshot::Verdict;
+
+/// Options of the pruner.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Extrapolation {
+    /// A trial is ended when it becomes the best one with less than this share of the probability with which one does that
+    /// has not begun; from 0 to 1. The share, because the probability itself falls with every good trial that is known.
+    pub chance: f64,
+    /// Share of the trials that came as far whose best ones go on all the same, from 0 to 1: a model of few curves errs.
+    pub keep: f64,
+    /// Epochs that every trial gets.
+    pub warmup_epochs: u32,
+    /// No trial is ended before so many others came to the end; at least 3.
+    pub min_peers: usize,
+}
+
+impl Default for Extrapolation {
+    fn default() -> Self {
+        Self { chance: 0.5, keep: 0.3, warmup_epochs: 0, min_peers: 4 }
+    }
+}
+
+pub(super) const KIND: Kind<dyn Pruner> = Kind {
+    name: "curve",
+    build: |options| {
+        serde_path_to_error::deserialize(options).map(|curve: Extrapolation| Arc::new(curve) as _)
+    },
+    options: schema::of::<Extrapolation>,
+};
+
+impl Pruner for Extrapolation {
+    fn judge(&self, trial: &Judged<'_>, peers: &[Judged<'_>]) -> Verdict {
+        let epoch = trial.curve.epoch();
+        if epoch <= self.warmup_epochs || epoch >= trial.epochs {
+            return Verdict::Continue;
+        }
+        let own = trial.curve.best(epoch).unwrap_or(f64::INFINITY);
+        let others: Vec<f64> = peers.iter().filter_map(|peer| peer.curve.best(epoch)).collect();
+        let better = others.iter().filter(|other| **other < own).count();
+        if (better as f64) < self.keep * (others.len() + 1) as f64 {
+            return Verdict::Continue;
+        }
+        let forecaster = Forecaster::new(peers.iter().map(|peer| peer.curve), trial.epochs);
+        let beliefs = (forecaster.best(), forecaster.forecast(&trial.curve), forecaster.unknown());
+        let (Some(best), Some(forecast), Some(unknown)) = beliefs else { return Verdict::Continue };
+        let chance = forecast.chance_below(best);
+        if forecaster.count() < self.min_peers || chance >= self.chance * unknown.chance_below(best) {
+            return Verdict::Continue;
+        }
+        let reason = format!(
+            "best score {} after epoch {epoch} leads to about {} by {} curves: better than {} with {:.1} %, a new trial \
+             with {:.1} %",
+            shown(own),
+            shown(forecast.mean),
+            forecaster.count(),
+            shown(best),
+            100.0 * chance,
+            100.0 * unknown.chance_below(best),
+        );
+        Verdict::Prune { reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Trial, judge};
+    use super::*;
+
+    /// A curve over 8 epochs from `first` to `last`.
+    fn curve(first: f64, last: f64) -> Vec<f64> {
+        (0..8).map(|epoch| last + (first - last) * 0.5_f64.powi(epoch)).collect()
+    }
+
+    /// Trials of 8 epochs.
+    fn trials(curves: &[Vec<f64>]) -> Vec<Trial> {
+        (0..).zip(curves).map(|(number, curve)| Trial { epochs: 8, ..Trial::of(number, curve) }).collect()
+    }
+
+    fn verdict(pruner: &Extrapolation, own: &[f64], peers: &[Vec<f64>]) -> Option<String> {
+        judge(pruner, &Trial { epochs: 8, ..Trial::of(99, own) }, &trials(peers))
+    }
+
+    #[test]
+    fn ends_what_hardly_becomes_the_best_and_says_why() {
+        let peers: Vec<Vec<f64>> =
+            (0..8).map(|n| curve(1.0 + 0.1 * f64::from(n), 0.2 + 0.1 * f64::from(n))).collect();
+        let pruner = Extrapolation::default();
+        let reason = verdict(&pruner, &curve(1.7, 0.9)[..3], &peers).unwrap();
+        assert!(reason.starts_with("best score 1.1000 after epoch 3 leads to about 0.9"), "{reason}");
+        assert!(reason.contains("by 8 curves: better than 0.2"), "{reason}");
+        assert_eq!(verdict(&pruner, &curve(0.95, 0.15)[..3], &peers), None);
+        // As good as the third of nine: it goes on whatever the model says.
+        assert_eq!(verdict(&pruner, &curve(1.15, 0.35)[..3], &peers), None);
+        let strict = Extrapolation { keep: 0.0, ..pruner.clone() };
+        assert!(verdict(&strict, &curve(1.35, 0.55)[..3], &peers).is_some());
+        let warm = Extrapolation { warmup_epochs: 3, ..pruner };
+        assert_eq!(verdict(&warm, &curve(1.7, 0.9)[..3], &peers), None);
+    }
+
+    #[test]
+    fn waits_for_enough_curves_and_ends_nothing_that_is_over() {
+        let peers: Vec<Vec<f64>> =
+            (0..3).map(|n| curve(1.0 + 0.1 * f64::from(n), 0.2 + 0.1 * f64::from(n))).collect();
+        let pruner = Extrapolation::default();
+        assert_eq!(verdict(&pruner, &curve(1.9, 1.1)[..3], &peers), None);
+        let ready = Extrapolation { min_peers: 3, ..pruner };
+        assert!(verdict(&ready, &curve(1.9, 1.1)[..3], &peers).is_some());
+        assert_eq!(verdict(&ready, &curve(1.9, 1.1), &peers), None);
+        assert_eq!(verdict(&ready, &[], &peers), None);
+    }
+
+    #[test]
+    fn where_the_start_says_nothing_about_the_end_nothing_is_ended() {
+        let peers: Vec<Vec<f64>> = [0.5, 0.2, 0.6, 0.3, 0.4, 0.55, 0.25, 0.45]
+            .iter()
+            .zip(0..)
+            .map(|(last, n)| curve(1.0 + 0.01 * f64::from(n), *last))
+            .collect();
+        let first = 1.04;
+        assert_eq!(verdict(&Extrapolation::default(), &[first], &peers), None);
+    }
+}

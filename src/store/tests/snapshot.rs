@@ -1,0 +1,67 @@
+//! Snapshots, and what waits to be tried.
+
+use super::*;
+use crate::search::snapshot::Assignment;
+
+#[tokio::test]
+async fn what_people_enqueue_waits_until_a_trial_is_made_of_it() {
+    let fixture = Fixture::new().await;
+    let study = fixture.store.study_by_id(fixture.study).await.unwrap();
+    let wish = json!({"encoder": {"width": 99}});
+    let enqueue = |stage: Option<&'static str>| fixture.store.enqueue(&study, stage, &wish);
+    let name = enqueue(None).await.unwrap();
+    let mut snapshot = fixture.store.snapshot(fixture.study).await.unwrap();
+    let [(id, document)] = snapshot.stages[0].enqueued.as_slice() else { panic!("{snapshot:?}") };
+    assert_eq!((snapshot.stages[0].name.as_str(), document), (name.as_str(), &wish));
+    let proposal = Proposal {
+        number: 0,
+        parameters: Assignment::new(),
+        architecture: wish.clone(),
+        seed: 7,
+        repeat: 0,
+        repeat_of: None,
+        epochs: 3,
+        init_from: None,
+        enqueued: Some(*id),
+    };
+    fixture.store.add_trial(fixture.stage, &proposal, "k").await.unwrap();
+    let changed = fixture.store.refresh(fixture.study, &mut snapshot).await.unwrap();
+    assert_eq!((changed.len(), snapshot.stages[0].enqueued.len()), (1, 0));
+    let unknown = enqueue(Some("elsewhere")).await.unwrap_err();
+    assert!(matches!(unknown, StoreError::UnknownStage { .. }), "{unknown}");
+    fixture.store.fail_stage(fixture.stage, "no reason").await.unwrap();
+    let over = fixture.store.enqueue(&study, Some(&name), &wish).await.unwrap_err();
+    assert!(matches!(&over, StoreError::StageOver { name: Some(_) }) && over.is_input(), "{over}");
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_refreshed_is_the_same_as_a_new_one() {
+    let fixture = Fixture::new().await;
+    let mut kept = fixture.store.snapshot(fixture.study).await.unwrap();
+    for number in 0..4 {
+        let trial = fixture.add(number, &number.to_string()).await;
+        assert_eq!(fixture.store.refresh(fixture.study, &mut kept).await.unwrap(), [trial]);
+        assert_eq!(kept, fixture.store.snapshot(fixture.study).await.unwrap());
+        let claim = fixture.claim().await.unwrap();
+        fixture.store.report_started(claim.trial, claim.attempt, 10, 20).await.unwrap();
+        for epoch in 1..=2 {
+            let point =
+                CurvePoint { epoch, train_loss: 1.0, val_loss: 1.0, scores: Scores::default(), seconds: 1.0 };
+            fixture.store.report_epoch(claim.trial, claim.attempt, &point, Path::new("/c")).await.unwrap();
+            assert_eq!(fixture.store.refresh(fixture.study, &mut kept).await.unwrap(), [trial]);
+            assert_eq!(kept, fixture.store.snapshot(fixture.study).await.unwrap());
+        }
+        assert_eq!(
+            kept.stages[0].trials[number as usize].cost.map(|cost| (cost.params, cost.macs)),
+            Some((Some(10.0), Some(20.0)))
+        );
+        let end = Finish::Pruned { reason: "worse".into() };
+        fixture.store.finish(claim.trial, claim.attempt, &end).await.unwrap();
+        assert_eq!(fixture.store.refresh(fixture.study, &mut kept).await.unwrap(), [trial]);
+        assert!(
+            fixture.store.refresh(fixture.study, &mut kept).await.unwrap().is_empty(),
+            "what is finished never changes"
+        );
+    }
+    assert_eq!(kept, fixture.store.snapshot(fixture.study).await.unwrap());
+}

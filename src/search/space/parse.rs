@@ -272,7 +272,7 @@ fn lower_budget(raw: Option<Value>, place: &Place, notes: &mut Notes) -> Budget 
 
 /// The name of a stage, or an object with how many of its best ones are alternatives to begin from.
 fn lower_inherit(raw: Option<Value>, place: &Place, notes: &mut Notes) -> (Option<String>, u32) {
-    let raw = match raw {
+    let raw: RawInherit = match raw {
         None => return (None, 1),
         Some(Value::String(stage)) => return (Some(stage), 1),
         Some(object @ Value::Object(_)) => notes.read(object, place).unwrap_or_default(),

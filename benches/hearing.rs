@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use at2seld::model::arch::Architecture;
 use at2seld::model::decode::Prediction;
 use at2seld::model::detector::Detector;
-use at2seld::model::predict::{Layout, Listener, predict};
+use at2seld::model::predict::{Layout, Listener, Turns, predict};
 use at2seld::model::prior::{Prior, load_tagger};
 use at2seld::seld::doa::Direction;
 use at2seld::seld::event::FrameEvent;
@@ -38,12 +38,12 @@ fn main() {
     let window_s = arch.train.chunk_s;
     println!("\n{SECONDS} s of sound, {threads} thread(s)            processor s  times real time");
     report("predict (windows half over each other)", || {
-        predict(&detector, &waveform, window_s, Device::Cpu).expect("tracks");
+        predict(&detector, &waveform, window_s, Turns::NONE, Device::Cpu).expect("tracks");
     });
     for hop_s in [1.0, 0.5] {
         report(&format!("the same, a window every {hop_s} s"), || {
             let layout = Layout::new(window_s, Some(hop_s), detector.shortest()).expect("a layout");
-            let mut listener = Listener::new(&detector, layout, Device::Cpu);
+            let mut listener = Listener::new(&detector, layout, Turns::NONE, Device::Cpu);
             let samples = waveform.len() / 4;
             let planes = [0, 1, 2, 3].map(|channel| &waveform[channel * samples..][..samples]);
             listener.push(&planes, &mut drop).and_then(|()| listener.finish(&mut drop)).expect("tracks");

@@ -11,7 +11,7 @@ use at2seld::backbone::panns::CNN14;
 use at2seld::model::arch::{Architecture, Source};
 use at2seld::model::cost::Cost;
 use at2seld::train;
-use at2seld::train::trial::{EpochReport, Instruction, Progress, TrialSpec};
+use at2seld::train::trial::{EpochReport, Instruction, Keep, Progress, TrialSpec};
 use tch::{Device, Kind, Tensor};
 
 mod random_weights;
@@ -45,6 +45,7 @@ fn main() {
             folder: folder.path().join(name.replace(' ', "-")),
             resume_from: None,
             init_from: None,
+            keep: Keep::Best,
             cache: folder.path().join("cache"),
         };
         let mut record = Record::default();

@@ -14,7 +14,7 @@ use super::layout_arg::LayoutArg;
 use super::threads_arg::ThreadsArg;
 use crate::model::cost::Cost;
 use crate::model::saved::WarmStart;
-use crate::train::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec};
+use crate::train::trial::{EpochReport, Instruction, Keep, Outcome, Progress, TrialSpec};
 use crate::{cache, export, fs, train};
 
 /// Train one architecture, outside a study
@@ -45,11 +45,34 @@ pub(crate) struct Args {
     /// Share of the training recordings held out for validation
     #[arg(long, value_name = "SHARE", default_value_t = 0.25)]
     validation: f64,
+    /// Export the weights of the epoch with the best validation score, or of the last epoch: where what is held out is too
+    /// little, or too much like what is trained on, to choose by
+    #[arg(long, value_enum, value_name = "EPOCH", default_value_t)]
+    keep: KeepArg,
     /// Begin with the weights of this model or checkpoint where names and shapes are the same
     #[arg(long, value_name = "DIR")]
     init_from: Option<PathBuf>,
     #[command(flatten)]
     threads: ThreadsArg,
+}
+
+/// Which epoch's weights are exported.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum KeepArg {
+    /// The best one's
+    #[default]
+    Best,
+    /// The last one's
+    Last,
+}
+
+impl From<KeepArg> for Keep {
+    fn from(arg: KeepArg) -> Self {
+        match arg {
+            KeepArg::Best => Self::Best,
+            KeepArg::Last => Self::Last,
+        }
+    }
 }
 
 pub(crate) fn run(args: Args) -> CommandResult {
@@ -71,6 +94,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
         threads: args.threads.threads,
         folder: working_folder(&args.out),
         resume_from: None,
+        keep: args.keep.into(),
         init_from: args.init_from.map(std::path::absolute).transpose().context("cannot find --init-from")?,
         cache: cache::cache_folder(),
     };

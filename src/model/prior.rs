@@ -52,6 +52,20 @@ pub struct Heard {
     pub starts: Starts,
 }
 
+impl Heard {
+    /// The same for so many copies of one sound.
+    pub fn repeated(self, count: i64) -> Self {
+        if count == 1 {
+            return self;
+        }
+        let starts = match self.starts {
+            Starts::Each(starts) => Starts::Each(starts.repeat(count as usize)),
+            all @ Starts::All(_) => all,
+        };
+        Self { frames: self.frames.repeat([count, 1, 1, 1, 1]), starts }
+    }
+}
+
 /// The semantic path within the tagger.
 pub(super) struct Semantic {
     /// `[B * N, C, T, F]`.

@@ -13,7 +13,7 @@ use super::checkpoint::{self, Progressed};
 use super::data::{Chunk, Side};
 use super::material::Material;
 use super::score::Scorer;
-use super::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec, ValidationScores};
+use super::trial::{EpochReport, Instruction, Keep, Outcome, Progress, TrialSpec, ValidationScores};
 use super::watch::{self, Watch};
 use super::{Error, device, precision, schedule, validate, warm_start};
 use crate::dataset::Recording;
@@ -127,7 +127,8 @@ impl Trainer<'_> {
                 return Ok(Outcome::Diverged { epoch, cause: format!("the validation loss is {val_loss}") });
             }
             self.state.epoch = epoch;
-            if self.state.best_epoch == 0 || is_better(&scores, &self.state.best) {
+            let is_first = self.state.best_epoch == 0;
+            if is_first || self.spec.keep == Keep::Last || is_better(&scores, &self.state.best) {
                 self.state.best_epoch = epoch;
                 self.state.best = scores;
                 self.best = self.variables().into_iter().map(|(n, t)| (n, t.detach().copy())).collect();

@@ -10,6 +10,17 @@ use crate::model::cost::Cost;
 use crate::model::saved::WarmStart;
 pub use crate::seld::metric::ValidationScores;
 
+/// Whose weights a trial hands over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// Those of the epoch with the best validation score.
+    #[default]
+    Best,
+    /// Those of the last epoch: where what is held out is too little, or too much like what is trained on, to choose by.
+    Last,
+}
+
 /// Everything that determines a trial, and where it keeps its files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrialSpec {
@@ -38,6 +49,9 @@ pub struct TrialSpec {
     /// when it goes on from a checkpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init_from: Option<PathBuf>,
+    /// Which epoch's weights it hands over.
+    #[serde(default)]
+    pub keep: Keep,
     /// Folder of the caches that trials of all studies share.
     pub cache: PathBuf,
 }

@@ -16,7 +16,7 @@ use crate::ids::WorkerId;
 use crate::search::snapshot::{CurvePoint, Snapshot, Verdict};
 use crate::search::state::StudyState;
 use crate::store::{Claim, Finish, Store, StoreError};
-use crate::train::trial::{EpochReport, Instruction, Outcome, TrialSpec};
+use crate::train::trial::{EpochReport, Instruction, Keep, Outcome, TrialSpec};
 
 /// What attempts share.
 pub(super) struct Attempting<'a> {
@@ -183,6 +183,7 @@ impl Attempting<'_> {
             folder: self.store.artifacts().attempt(claim.trial, claim.attempt),
             resume_from: claim.resume_from.clone(),
             init_from: claim.init_from.clone(),
+            keep: Keep::Best,
             cache: cache::cache_folder(),
         })
     }

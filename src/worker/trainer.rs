@@ -105,7 +105,7 @@ impl Progress for Wire<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::trial::ValidationScores;
+    use crate::train::trial::{Keep, ValidationScores};
 
     fn spec() -> String {
         let spec = TrialSpec {
@@ -120,6 +120,7 @@ mod tests {
             folder: "/f".into(),
             resume_from: None,
             init_from: None,
+            keep: Keep::Best,
             cache: "/c".into(),
         };
         serde_json::to_string(&spec).unwrap()

@@ -9,7 +9,7 @@ use at2seld::export;
 use at2seld::features::{Descriptor, FrontEnd, Normalisation};
 use at2seld::model::arch::{Architecture, Source};
 use at2seld::model::detector::Detector;
-use at2seld::model::predict::predict;
+use at2seld::model::predict::{Turns, predict};
 use at2seld::model::prior::{Prior, load_tagger};
 use at2seld::model::saved::SavedModel;
 use tch::nn::VarStore;
@@ -162,7 +162,8 @@ fn recordings_shorter_than_a_transform_are_heard_and_chunks_are_refused() {
     };
     let heard = detector(&arch).unwrap();
     for (samples, frames) in [(100, 1), (2400, 1), (2401, 2), (12_000, 5), (60_000, 25)] {
-        let prediction = predict(&heard, &vec![0.1; 4 * samples], arch.train.chunk_s, Device::Cpu).unwrap();
+        let prediction =
+            predict(&heard, &vec![0.1; 4 * samples], arch.train.chunk_s, Turns::NONE, Device::Cpu).unwrap();
         assert_eq!(prediction.activity.len(), frames * 3 * 5, "{samples} samples");
         assert_eq!(prediction.direction.len(), frames * 3 * 3, "{samples} samples");
     }

@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use at2seld::train::trial::Outcome;
+use at2seld::train::trial::{Keep, Outcome, TrialSpec};
 
 use crate::site::{TURN, run, spatial, spec};
 
@@ -27,8 +27,24 @@ fn a_training_that_gets_no_better_ends_early() {
     let folder = tempfile::tempdir().unwrap();
     let mut arch = spatial();
     (arch.train.learning_rate, arch.train.patience) = (1e-30, 2);
-    let (outcome, reports) =
-        run(&at2seld::train::trial::TrialSpec { epochs: 9, ..spec(folder.path(), arch) }, 0);
+    let (outcome, reports) = run(&TrialSpec { epochs: 9, ..spec(folder.path(), arch) }, 0);
     let Outcome::Complete { best_epoch, .. } = outcome else { panic!("it ended as {outcome:?}") };
     assert_eq!((best_epoch, reports.len()), (1, 3));
+}
+
+#[test]
+fn the_last_epoch_is_kept_where_that_is_asked_for() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().unwrap();
+    let mut arch = spatial();
+    // Nothing is learned, so that no epoch is better than the first.
+    (arch.train.learning_rate, arch.train.patience) = (1e-30, 0);
+    let kept = |keep: Keep, name: &str| {
+        let spec = TrialSpec { epochs: 3, keep, ..spec(&folder.path().join(name), arch.clone()) };
+        match run(&spec, 0).0 {
+            Outcome::Complete { best_epoch, .. } => best_epoch,
+            other => panic!("it ended as {other:?}"),
+        }
+    };
+    assert_eq!((kept(Keep::Best, "best"), kept(Keep::Last, "last")), (1, 3));
 }

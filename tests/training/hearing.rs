@@ -3,7 +3,7 @@
 use at2seld::model::arch::{Freeze, TaggerInput};
 use at2seld::model::decode::Prediction;
 use at2seld::model::detector::Detector;
-use at2seld::model::predict::{Layout, Listener, predict};
+use at2seld::model::predict::{Layout, Listener, Turns, predict};
 use at2seld::model::prior::{Prior, PriorStream, load_tagger};
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
@@ -79,7 +79,7 @@ fn detector(vs: &VarStore) -> (Detector, f64) {
 }
 
 fn heard(detector: &Detector, layout: Layout, waveform: &[f32], step: usize) -> Prediction {
-    let mut listener = Listener::new(detector, layout, Device::Cpu);
+    let mut listener = Listener::new(detector, layout, Turns::NONE, Device::Cpu);
     let mut whole = Prediction::empty(3, 5, false);
     let samples = waveform.len() / 4;
     for begin in (0..samples).step_by(step) {
@@ -96,7 +96,7 @@ fn tracks_do_not_depend_on_the_pieces_that_a_recording_comes_in() {
     let (detector, window_s) = detector(&vs);
     for samples in [50, 3 * 24_000 + 1, 11 * 24_000 - 100] {
         let waveform = floats(&scene(samples));
-        let whole = predict(&detector, &waveform, window_s, Device::Cpu).unwrap();
+        let whole = predict(&detector, &waveform, window_s, Turns::NONE, Device::Cpu).unwrap();
         assert_eq!(whole.frames() as i64, (samples + 2399) / 2400);
         for step in [1_111, 30_000, 1_000_000] {
             assert_eq!(
@@ -109,12 +109,32 @@ fn tracks_do_not_depend_on_the_pieces_that_a_recording_comes_in() {
 }
 
 #[test]
+fn heard_in_all_turns_a_scene_and_the_same_turned_are_as_active() {
+    let vs = VarStore::new(Device::Cpu);
+    let (detector, window_s) = detector(&vs);
+    let turns = Turns::new(16, &architecture().backbone).unwrap();
+    let scene = scene(4 * i64::from(RATE));
+    // A quarter turn: X becomes Y, Y becomes -X.
+    let turned = Tensor::stack(&[scene.get(0), scene.get(3), scene.get(2), -scene.get(1)], 0);
+    let totals = |scene: &Tensor, turns: Turns| -> Vec<f32> {
+        let found = predict(&detector, &floats(scene), window_s, turns, Device::Cpu).unwrap();
+        found.rows().map(|row| row.activity.iter().sum()).collect()
+    };
+    let differ = |turns: Turns| {
+        let pairs = totals(&scene, turns).into_iter().zip(totals(&turned, turns));
+        pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    };
+    assert!(differ(turns) < 1e-4, "{}", differ(turns));
+    assert!(differ(Turns::NONE) > 1e-3, "{}", differ(Turns::NONE));
+}
+
+#[test]
 fn one_window_is_what_the_network_says_of_it() {
     let vs = VarStore::new(Device::Cpu);
     let (detector, _) = detector(&vs);
     let scene = scene(4 * i64::from(RATE));
     // Longer than the recording: it is shortened to it.
-    let found = predict(&detector, &floats(&scene), 20.0, Device::Cpu).unwrap();
+    let found = predict(&detector, &floats(&scene), 20.0, Turns::NONE, Device::Cpu).unwrap();
     let expected = tch::no_grad(|| detector.forward(&scene.unsqueeze(0)));
     for (found, expected) in [(&found.activity, &expected.activity), (&found.direction, &expected.direction)]
     {
@@ -131,7 +151,7 @@ fn a_label_frame_is_judged_no_later_than_is_said() {
     let waveform = floats(&scene(samples as i64));
     for hop_s in [0.4, 1.0, 2.0] {
         let layout = Layout::new(window_s, Some(hop_s), detector.shortest()).unwrap();
-        let mut listener = Listener::new(&detector, layout, Device::Cpu);
+        let mut listener = Listener::new(&detector, layout, Turns::NONE, Device::Cpu);
         let (window, tagger) = listener.latency_s();
         let fill = layout.margin() as f64 * 0.1;
         let mut frames = 0;

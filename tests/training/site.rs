@@ -7,7 +7,7 @@ use assert_cmd::Command;
 use at2seld::model::arch::Architecture;
 use at2seld::model::cost::Cost;
 use at2seld::model::saved::SavedModel;
-use at2seld::train::trial::{EpochReport, Instruction, Outcome, Progress, TrialSpec};
+use at2seld::train::trial::{EpochReport, Instruction, Keep, Outcome, Progress, TrialSpec};
 use at2seld::{cache, train};
 use tch::Tensor;
 
@@ -65,6 +65,7 @@ pub(crate) fn spec(folder: &Path, architecture: Architecture) -> TrialSpec {
         folder: folder.to_owned(),
         resume_from: None,
         init_from: None,
+        keep: Keep::Best,
         cache: FOLDER.join("cache"),
     }
 }

@@ -8,7 +8,7 @@ use at2seld::dataset::augment::{Rotation, RotationKind, rotation::SWAPS};
 use at2seld::export;
 use at2seld::model::align::{Starts, frame_centres};
 use at2seld::model::arch::{Architecture, Freeze, Source, TaggerInput};
-use at2seld::model::predict::predict;
+use at2seld::model::predict::{Turns, predict};
 use at2seld::model::prior::{Heard, Prior, load_tagger};
 use at2seld::model::saved::SavedModel;
 use at2seld::train::trial::TrialSpec;
@@ -137,7 +137,7 @@ fn trained_blocks_learn_with_their_batch_norms_and_go_into_the_export() {
     let name = "backbone.block4.conv2.weight";
     assert_eq!(trained.variables()[name], variable(&model, name));
     let sound = floats(&scene(3));
-    let prediction = predict(&detector, &sound, 2.0, Device::Cpu).unwrap();
+    let prediction = predict(&detector, &sound, 2.0, Turns::NONE, Device::Cpu).unwrap();
     assert_eq!(prediction.activity.len(), 30 * prediction.tracks * prediction.classes);
     assert!(prediction.activity.iter().all(|activity| (0.0..=1.0).contains(activity)));
 }

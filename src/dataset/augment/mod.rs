@@ -9,5 +9,5 @@ pub mod rotation;
 mod variation;
 
 pub use config::{AugmentConfig, RotationKind};
-pub use rotation::Rotation;
+pub use rotation::{Rotation, SWAPS};
 pub use variation::{Stripe, Variation, Variations};

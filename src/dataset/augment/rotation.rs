@@ -41,6 +41,17 @@ impl Rotation {
         self.matrix.map(|row| row.iter().zip(vector).map(|(weight, v)| weight * v).sum())
     }
 
+    /// What undoes it: of a rotation or reflection, the transpose.
+    pub fn inverse(self) -> Self {
+        let mut matrix = [[0.0; 3]; 3];
+        for (row, values) in self.matrix.iter().enumerate() {
+            for (column, value) in values.iter().enumerate() {
+                matrix[column][row] = *value;
+            }
+        }
+        Self { matrix }
+    }
+
     /// The matrix that takes the channels (W, Y, Z, X) to the turned scene's, row by row.
     pub fn channel_matrix(self) -> [[f32; 4]; 4] {
         // Which axis each channel after W points along.

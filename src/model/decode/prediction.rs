@@ -54,6 +54,17 @@ impl Prediction {
         }
     }
 
+    /// A label frame by itself, below [`Prediction::frames`].
+    pub fn frame(&self, frame: usize) -> Self {
+        let FrameRow { activity, direction, distance } = self.row(frame);
+        Self {
+            activity: activity.to_vec(),
+            direction: direction.to_vec(),
+            distance: distance.map(<[f32]>::to_vec),
+            ..*self
+        }
+    }
+
     /// All label frames in order.
     pub fn rows(&self) -> impl Iterator<Item = FrameRow<'_>> {
         (0..self.frames()).map(|frame| self.row(frame))

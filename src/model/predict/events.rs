@@ -3,6 +3,7 @@
 use tch::{Device, TchError};
 
 use super::listener::Listener;
+use super::turns::Turns;
 use super::windows::Layout;
 use crate::audio::StreamResampler;
 use crate::model::align::LABEL_FRAME_S;
@@ -45,12 +46,13 @@ impl<'a> EventStream<'a> {
         detector: &'a Detector,
         rules: &Rules,
         layout: Layout,
+        turns: Turns,
         sample_rate: u32,
         device: Device,
     ) -> Self {
         Self {
             resampler: StreamResampler::new(sample_rate, detector.sample_rate(), 4),
-            listener: Listener::new(detector, layout, device),
+            listener: Listener::new(detector, layout, turns, device),
             events: Events { rules: rules.clone(), decoder: None },
         }
     }

@@ -3,6 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::stitch::Stitcher;
+use super::turns::Turns;
 use super::windows::{Layout, Window};
 use crate::model::align::LABEL_FRAME_S;
 use crate::model::decode::Prediction;
@@ -20,6 +21,7 @@ pub struct Listener<'a> {
     detector: &'a Detector,
     device: Device,
     layout: Layout,
+    turns: Turns,
     /// None without a tagger.
     prior: Option<PriorStream<'a>>,
     stitcher: Stitcher,
@@ -37,11 +39,12 @@ fn seconds(frames: i64) -> f64 {
 
 impl<'a> Listener<'a> {
     /// At the beginning of a recording.
-    pub fn new(detector: &'a Detector, layout: Layout, device: Device) -> Self {
+    pub fn new(detector: &'a Detector, layout: Layout, turns: Turns, device: Device) -> Self {
         Self {
             detector,
             device,
             layout,
+            turns,
             prior: detector.prior().map(|prior| PriorStream::new(prior, device)),
             stitcher: Stitcher::default(),
             samples: Default::default(),
@@ -130,23 +133,27 @@ impl<'a> Listener<'a> {
     /// The tracks of the part of a window that counts.
     fn judge(&mut self, window: Window) -> Result<Prediction, tch::TchError> {
         let _guard = tch::no_grad_guard();
-        let waveform = self.waveform(window)?;
+        let waveform = self.turns.waveform(&self.waveform(window)?, self.device);
         let heard = |prior: &PriorStream| prior.window(seconds(window.first), seconds(window.frames));
-        let heard = self.prior.as_ref().map(heard);
+        // What the tagger hears is the same however the scene is turned.
+        let heard = self.prior.as_ref().map(|prior| heard(prior).repeated(self.turns.count() as i64));
         let found = self.detector.detect(&self.detector.describe(&waveform), heard.as_ref());
         let values = |x: &Tensor| {
             Vec::<f32>::try_from(x.flatten(0, -1).to_kind(Kind::Float).to(Device::Cpu).contiguous())
         };
         let [_, _, tracks, classes] = <[i64; 4]>::try_from(found.activity.size())
             .map_err(|size| tch::TchError::Shape(format!("activity has shape {size:?}")))?;
-        let whole = Prediction {
-            tracks: tracks as usize,
-            classes: classes as usize,
-            activity: values(&found.activity)?,
-            direction: values(&found.direction)?,
-            distance: found.distance.as_ref().map(values).transpose()?,
+        let turned = |index: i64| {
+            Ok(Prediction {
+                tracks: tracks as usize,
+                classes: classes as usize,
+                activity: values(&found.activity.get(index))?,
+                direction: values(&found.direction.get(index))?,
+                distance: found.distance.as_ref().map(|distance| values(&distance.get(index))).transpose()?,
+            })
         };
-        let mut whole = self.stitcher.align(window.first, whole);
+        let whole = (0..self.turns.count() as i64).map(turned).collect::<Result<_, tch::TchError>>()?;
+        let mut whole = self.stitcher.align(window.first, self.turns.merge(whole));
         whole.truncate((window.keep_from + window.keep) as usize);
         self.covered += window.keep;
         Ok(whole.without_first(window.keep_from as usize))

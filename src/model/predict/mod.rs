@@ -8,6 +8,7 @@
 mod events;
 mod listener;
 mod stitch;
+mod turns;
 mod windows;
 
 use tch::Device;
@@ -17,11 +18,13 @@ use super::detector::Detector;
 
 pub use events::{EventStream, Latency};
 pub use listener::Listener;
+pub use turns::{Turns, TurnsError};
 pub use windows::{Layout, WindowError};
 
 /// Tracks of one recording, heard in windows of `window_s` seconds, each half over the one before.
 ///
 /// * `waveform`: W, Y, Z, X one after the other, at the detector's sample rate.
+/// * `turns`: how often each window is heard, turned otherwise.
 ///
 /// # Errors
 /// What libtorch says.
@@ -29,11 +32,12 @@ pub fn predict(
     detector: &Detector,
     waveform: &[f32],
     window_s: f64,
+    turns: Turns,
     device: Device,
 ) -> Result<Prediction, tch::TchError> {
     let samples = waveform.len() / 4;
     let planes = [0, 1, 2, 3].map(|channel| &waveform[channel * samples..(channel + 1) * samples]);
-    let mut listener = Listener::new(detector, Layout::halves(window_s), device);
+    let mut listener = Listener::new(detector, Layout::halves(window_s), turns, device);
     let mut whole: Option<Prediction> = None;
     let mut found = |found: Prediction| match &mut whole {
         Some(whole) => whole.append(&found),

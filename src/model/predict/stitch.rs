@@ -36,7 +36,7 @@ impl Stitcher {
 /// class, its direction scaled by the activity of the class (the activity-coupled vectors of Shimada et al., "ACCDOA",
 /// ICASSP 2021). Squares of lengths are the same for every assignment, so what is maximised is the sum of products. Among
 /// equals tracks keep their place.
-fn assignment(last: &Prediction, skip: usize, next: &Prediction) -> Vec<usize> {
+pub(super) fn assignment(last: &Prediction, skip: usize, next: &Prediction) -> Vec<usize> {
     let tracks = last.tracks;
     let mut similarity = vec![0.0; tracks * tracks];
     for (before, after) in (skip..last.frames()).zip(0..next.frames()) {

@@ -5,7 +5,7 @@ use tch::Device;
 use super::{Calibration, Objective};
 use crate::dataset::{ClassMap, Dataset, Selection};
 use crate::model::decode::{DEFAULT_THRESHOLD, Decoding};
-use crate::model::predict::predict;
+use crate::model::predict::{Turns, predict};
 use crate::model::saved::SavedModel;
 use crate::seld::metric::Scores;
 use crate::train::evaluate::Error;
@@ -51,7 +51,7 @@ pub fn again(
     let mut calibration = Calibration::new(model.classes.len()).for_objective(objective);
     for (index, recording) in recordings.iter().enumerate() {
         let waveform = recording.read(0, recording.samples as usize)?;
-        let prediction = predict(&detector, &waveform, model.architecture.train.chunk_s, device)
+        let prediction = predict(&detector, &waveform, model.architecture.train.chunk_s, Turns::NONE, device)
             .map_err(|source| Error::Torch { recording: recording.name.clone(), source })?;
         calibration.add(&recording.read_events()?, recording.frames, &prediction);
         done(index + 1, recordings.len());

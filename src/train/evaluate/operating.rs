@@ -7,7 +7,7 @@ use super::run::{Error, Thresholds, check_classes};
 use super::truth::Truth;
 use crate::dataset::{ClassMap, Dataset, Selection};
 use crate::model::decode::DEFAULT_THRESHOLD;
-use crate::model::predict::predict;
+use crate::model::predict::{Turns, predict};
 use crate::model::saved::SavedModel;
 use crate::seld::event::FrameEvent;
 use crate::seld::metric::{Options, Tally, VALIDATION_METRIC};
@@ -54,7 +54,7 @@ pub fn operating_points(
         OperatingPoints { classes, plain: Vec::new(), calibrated: Vec::new(), known_activity: Vec::new() };
     for recording in recordings {
         let waveform = recording.read(0, recording.samples as usize)?;
-        let prediction = predict(&detector, &waveform, model.architecture.train.chunk_s, device)
+        let prediction = predict(&detector, &waveform, model.architecture.train.chunk_s, Turns::NONE, device)
             .map_err(|source| Error::Torch { recording: recording.name.clone(), source })?;
         let labels = recording.read_events()?;
         let truth = Truth::new(&labels, recording.frames, map);

@@ -9,7 +9,7 @@ use super::heard::Heard;
 use super::truth::{Truth, room};
 use crate::dataset::{self, ClassMap, Dataset, Recording, Selection};
 use crate::model::decode::Prediction;
-use crate::model::predict::predict;
+use crate::model::predict::{Turns, predict};
 use crate::model::saved::{self, SavedModel};
 use crate::seld::metric::report::ScoreReport;
 use crate::seld::metric::{Average, Metric, Options};
@@ -39,6 +39,8 @@ pub struct Evaluation {
     pub thresholds: Thresholds,
     /// Take activity from the labels: scores the directions alone.
     pub oracle_activity: bool,
+    /// How often each window is heard, turned otherwise.
+    pub turns: Turns,
     /// What else is asked. [`Asked::angles`] needs `oracle_activity`.
     pub asked: Asked,
 }
@@ -139,7 +141,7 @@ pub fn evaluate(
     let mut run = Run::new(model, evaluation, map);
     for (index, recording) in recordings.iter().enumerate() {
         let waveform = recording.read(0, recording.samples as usize)?;
-        let prediction = predict(&detector, &waveform, window_s, device)
+        let prediction = predict(&detector, &waveform, window_s, evaluation.turns, device)
             .map_err(|source| Error::Torch { recording: recording.name.clone(), source })?;
         run.add(recording, &prediction)?;
         done(index + 1, recordings.len());

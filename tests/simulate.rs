@@ -75,3 +75,17 @@ fn mistakes_are_told_and_end_with_2() {
     let mut missing = Command::cargo_bin("at2seld").unwrap();
     missing.args(["simulate", "--table", "nowhere.jsonl"]).assert().code(2).stderr(contains("nowhere.jsonl"));
 }
+
+#[test]
+fn a_figure_is_drawn_on_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let figure = folder.path().join("regret.svg");
+    let flags =
+        ["--sampler", "random", "--budgets", "5,10", "--seeds", "2", "--figure", figure.to_str().unwrap()];
+    simulate(&flags).assert().success();
+    assert!(std::fs::read_to_string(&figure).unwrap().contains("Searches of synth_curves"));
+    simulate(&["--figure", "regret.pdf"])
+        .assert()
+        .code(2)
+        .stderr(contains("pictures are written as .svg or .png"));
+}

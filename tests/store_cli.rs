@@ -142,3 +142,22 @@ async fn an_architecture_of_ones_own_is_enqueued() {
         .code(2)
         .stderr(predicate::str::contains("wrong.json: encoder.width"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_study_without_whole_trials_cannot_be_replayed_and_says_nothing_of_importance() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path()).await;
+    at2seld(folder.path(), &["simulate", "--study", "demo"])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("stage \"a\" has no trial that was trained to its end"));
+    at2seld(folder.path(), &["simulate", "--study", "demo", "--stage", "b"])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("study \"demo\" has begun no stage \"b\": there is a"));
+    at2seld(folder.path(), &["importance", "--format", "json"])
+        .assert()
+        .success()
+        .stdout("[]\n")
+        .stderr(predicate::str::contains("stage \"a\" has too few trials"));
+}

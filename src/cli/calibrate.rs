@@ -11,6 +11,7 @@ use super::threads_arg::ThreadsArg;
 use crate::dataset::Selection;
 use crate::export;
 use crate::model::decode::Decoding;
+use crate::model::predict::Turns;
 use crate::model::saved::SavedModel;
 use crate::report::table::Table;
 use crate::seld::metric::report::ScoreReport;
@@ -39,6 +40,9 @@ pub(crate) struct Args {
     /// What is to be best: seld (the SELD score) or f20 (the F-score within 20 degrees)
     #[arg(long, value_name = "NAME", default_value = "seld")]
     objective: Objective,
+    /// How often the network hears everything, each time turned otherwise, as `eval` and `infer` will: 1, 2, 4, 8 or 16
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    turns: usize,
     /// Device to compute on: cpu, or cuda:0
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
@@ -56,7 +60,8 @@ pub(crate) fn run(args: Args) -> CommandResult {
     let mut dataset = args.layout.open(&args.data).map_err(input)?;
     let bar = super::bar::bar("recordings");
     let done = super::bar::steps(&bar);
-    let found = again(&model, &mut dataset, args.split, args.objective, device, &done);
+    let turns = Turns::new(args.turns, &model.architecture.backbone).map_err(input)?;
+    let found = again(&model, &mut dataset, args.split, args.objective, turns, device, &done);
     let found = found.map_err(|error| match error {
         evaluate::Error::Torch { .. } => error.into(),
         error => input(error),

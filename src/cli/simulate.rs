@@ -10,8 +10,11 @@ use serde_json::Value;
 
 use super::error::{CommandResult, input};
 use super::format::Format;
+use super::store_args::{StoreArgs, block_on, failed, study};
 use crate::fs::FileError;
+use crate::report::regret::Comparison;
 use crate::report::table::Table as Printed;
+use crate::report::{self, picture};
 use crate::search::SearchSpace;
 use crate::search::{pruner, sampler};
 use crate::simulate::{Mark, Setting, Table, regret, replay, whole_table};
@@ -20,8 +23,16 @@ use crate::simulate::{Mark, Setting, Table, regret, replay, whole_table};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Recorded results: JSON lines, compressed by zstd or not (docs/search.md says how they look)
-    #[arg(long, value_name = "FILE")]
-    table: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "study", conflicts_with = "study")]
+    table: Option<PathBuf>,
+    /// In their place the trials of a stage of this study; a candidate that it had not has the result of the nearest
+    #[arg(long, value_name = "NAME")]
+    study: Option<String>,
+    /// The stage [default: the one with most trials]
+    #[arg(long, value_name = "NAME", requires = "study")]
+    stage: Option<String>,
+    #[command(flatten)]
+    store: StoreArgs,
     /// Space file whose keys are parameters of the table [default: the whole table in one stage]
     #[arg(long, value_name = "SPACE.json")]
     space: Option<PathBuf>,
@@ -40,6 +51,9 @@ pub(crate) struct Args {
     /// The first seed
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Draw regret over budget into this file too (.svg or .png)
+    #[arg(long, value_name = "FILE")]
+    figure: Option<PathBuf>,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -66,7 +80,13 @@ struct Kind {
 
 /// Prints the regret of each sampler with each pruner.
 pub(crate) fn run(args: Args) -> CommandResult {
-    let table = Table::read(&args.table).map_err(input)?;
+    if let Some(figure) = &args.figure {
+        picture::Format::of(figure).map_err(input)?;
+    }
+    let table = match (&args.table, &args.study) {
+        (Some(file), _) => Table::read(file).map_err(input)?,
+        (None, study) => of_study(&args, study.as_deref())?,
+    };
     let kinds = kinds(&args, &table)?;
     let searches = kinds.iter().flat_map(|kind| (0..u64::from(args.seeds)).map(move |seed| (kind, seed)));
     let found: Vec<Vec<Mark>> = searches
@@ -75,8 +95,11 @@ pub(crate) fn run(args: Args) -> CommandResult {
         .map(|(kind, seed)| replay(&table, &kind.space, &args.budgets, args.seed.wrapping_add(seed)))
         .collect();
     let mut rows = Vec::new();
+    let mut comparison = Comparison { table: table.name.clone(), kinds: Vec::new() };
     for (kind, searches) in kinds.iter().zip(found.chunks(args.seeds as usize)) {
-        rows.extend(regret::summarise(&table, searches).into_iter().map(|regret| Row {
+        let regrets = regret::summarise(&table, searches);
+        comparison.kinds.push((format!("{} + {}", kind.sampler, kind.pruner), regrets.clone()));
+        rows.extend(regrets.into_iter().map(|regret| Row {
             sampler: kind.sampler.clone(),
             pruner: kind.pruner.clone(),
             budget: regret.budget,
@@ -86,14 +109,47 @@ pub(crate) fn run(args: Args) -> CommandResult {
             distinct_trials: regret.distinct_trials,
         }));
     }
+    if let Some(figure) = &args.figure {
+        report::regret::write(figure, &comparison)?;
+    }
     args.format.print(&rows, &printed(&rows))
+}
+
+/// What a stage of a study recorded.
+fn of_study(args: &Args, name: Option<&str>) -> anyhow::Result<Table> {
+    block_on(async {
+        let store = args.store.open().await?;
+        let study = study(&store, name).await?;
+        let file = format!("the space of study \"{}\"", study.name);
+        let space = SearchSpace::from_document(&file, &study.space).map_err(input)?;
+        let snapshot = store.snapshot(study.id).await.map_err(failed)?;
+        let stages = || space.stages.iter().zip(&snapshot.stages);
+        let found = match &args.stage {
+            Some(name) => stages().find(|(spec, _)| spec.name == *name),
+            None => stages().max_by_key(|(_, view)| view.trials.len()),
+        };
+        let Some((spec, view)) = found else {
+            let known: Vec<&str> = stages().map(|(spec, _)| spec.name.as_str()).collect();
+            let wanted = args.stage.as_deref().unwrap_or_default();
+            let message = format!(
+                "study \"{}\" has begun no stage \"{wanted}\": there is {}",
+                study.name,
+                known.join(", ")
+            );
+            return Err(input(anyhow::anyhow!(message)));
+        };
+        Table::of_stage(spec, view).map_err(input)
+    })
 }
 
 /// Each sampler with each pruner.
 fn kinds(args: &Args, table: &Table) -> anyhow::Result<Vec<Kind>> {
     let (file, document) = match &args.space {
         Some(path) => (path.as_path(), read_document(path, table)?),
-        None => (args.table.as_path(), whole_table(table, args.budgets.iter().copied().max().unwrap_or(1))),
+        None => (
+            args.table.as_deref().unwrap_or(Path::new("the study")),
+            whole_table(table, args.budgets.iter().copied().max().unwrap_or(1)),
+        ),
     };
     let named = |names: &[String]| match names {
         [] => vec![None],

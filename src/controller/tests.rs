@@ -274,7 +274,7 @@ async fn constraints_hold_for_the_networks_that_would_be_trained() {
         widths
     };
     assert_eq!(widths("all", "{}").await, [4, 8, 16, 32, 64]);
-    assert_eq!(widths("small", r#"{"params": {"max": 2e5}}"#).await, [4, 8, 16]);
+    assert_eq!(widths("small", r#"{"params": {"max": 2e5}}"#).await, [4, 8]);
     assert!(widths("none", r#"{"memory": {"max": 1}}"#).await.is_empty());
 }
 

@@ -6,4 +6,6 @@ pub mod dataset;
 pub mod descriptors;
 pub mod evaluation;
 pub mod picture;
+mod plot;
+pub mod regret;
 pub mod table;

@@ -10,6 +10,9 @@ pub enum TableError {
     /// It cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A stage has nothing to replay.
+    #[error("stage \"{0}\" has no trial that was trained to its end")]
+    Empty(String),
     /// It is not what it should be.
     #[error("{}: line {line}: {message}", file.display())]
     Line {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::table::Table;
 use crate::search::SearchSpace;
-use crate::search::space::{Domain, SpaceError};
+use crate::search::space::{Domain, Parameter, SpaceError};
 
 /// A sampler and a pruner by name; that of the space file or the program's default where there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -50,7 +50,15 @@ pub fn whole_table(table: &Table, trainings: u32) -> Value {
         Domain::Float { low, high, log } => json!({"float": {"low": low, "high": high, "log": log}}),
     };
     let parameters = table.space.parameters().iter();
-    let space: Map<String, Value> = parameters.map(|p| (p.key.clone(), parameter(&p.domain))).collect();
+    let whole = |p: &Parameter| {
+        let mut raw = parameter(&p.domain);
+        if !p.when.is_empty() {
+            raw["when"] =
+                p.when.iter().map(|c| (c.key.clone(), c.value.clone())).collect::<Map<_, _>>().into();
+        }
+        (p.key.clone(), raw)
+    };
+    let space: Map<String, Value> = parameters.map(whole).collect();
     let total = u64::from(trainings) * u64::from(table.steps);
     json!({"stages": [{
         "name": table.name,

@@ -9,8 +9,10 @@ use serde_json::{Map, Value};
 use super::error::TableError;
 use crate::fs::FileError;
 use crate::search::cost::{Appraiser, Cost};
-use crate::search::snapshot::Assignment;
-use crate::search::space::{Domain, Parameter, ParameterSpace};
+use crate::search::pruner::Curve;
+use crate::search::snapshot::{Assignment, StageView, TrialView};
+use crate::search::space::{Domain, Parameter, ParameterSpace, StageSpec};
+use crate::search::state::TrialState;
 
 /// Integers have fewer values than this, as in a space file.
 const MOST_VALUES: f64 = (1_u64 << 32) as f64;
@@ -153,22 +155,55 @@ impl Table {
             }
             rows.push(Row { cost, curve: raw.curve, cost_per_step: raw.cost_per_step });
         }
+        let table = Self::of(header.name, space, steps, rows, found);
+        let table = table.ok_or_else(|| fault(1, "no row has a final value".into()))?;
+        Ok(Self {
+            optimum: header.optimum.unwrap_or(table.optimum),
+            median: header.median.unwrap_or(table.median),
+            worst: header.failed_value.unwrap_or(table.worst),
+            ..table
+        })
+    }
+
+    /// The trials of a stage that were trained to their end, by its objective; the value after a step is the best so far, as it
+    /// counts in a study. Other candidates have the result of the nearest one.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn of_stage(spec: &StageSpec, view: &StageView) -> Result<Self, TableError> {
+        let mut points = Vec::new();
+        let mut rows = Vec::new();
+        let is_whole = |trial: &&TrialView| trial.repeat == 0 && trial.state == TrialState::Complete;
+        for trial in view.trials.iter().filter(is_whole) {
+            let Some(point) = point(&spec.space, &trial.parameters) else { continue };
+            let curve = Curve::new(&trial.curve, spec.objective);
+            // A trial that was ended by patience stays where it was.
+            let after = |step: u32| curve.best(step.min(curve.epoch())).filter(|loss| loss.is_finite());
+            let seconds: f64 = trial.curve.iter().map(|point| point.seconds).sum();
+            points.push(point);
+            rows.push(Row {
+                curve: (1..=spec.budget.epochs).map(after).collect(),
+                cost_per_step: (curve.epoch() > 0).then(|| seconds / f64::from(curve.epoch())),
+                cost: trial.cost.unwrap_or_default(),
+            });
+        }
+        let table = Self::of(
+            spec.name.clone(),
+            spec.space.clone(),
+            spec.budget.epochs,
+            rows,
+            Lookup::Nearest(points),
+        );
+        table.ok_or_else(|| TableError::Empty(spec.name.clone()))
+    }
+
+    /// `None` when no row has a final value.
+    fn of(name: String, space: ParameterSpace, steps: u32, rows: Vec<Row>, lookup: Lookup) -> Option<Self> {
         let mut finals: Vec<f64> = rows.iter().filter_map(Row::last).collect();
         finals.sort_by(f64::total_cmp);
-        let (Some(smallest), Some(largest)) = (finals.first(), finals.last()) else {
-            return Err(fault(1, "no row has a final value".into()));
-        };
-        let middle = 0.5 * (finals[(finals.len() - 1) / 2] + finals[finals.len() / 2]);
-        Ok(Self {
-            name: header.name,
-            space,
-            steps,
-            optimum: header.optimum.unwrap_or(*smallest),
-            median: header.median.unwrap_or(middle),
-            worst: header.failed_value.unwrap_or(*largest),
-            rows,
-            lookup: found,
-        })
+        let (smallest, largest) = (*finals.first()?, *finals.last()?);
+        let median = 0.5 * (finals[(finals.len() - 1) / 2] + finals[finals.len() / 2]);
+        Some(Self { name, space, steps, optimum: smallest, median, worst: largest, rows, lookup })
     }
 
     /// The row of a candidate: its own or, of a table of measured points, the nearest, of equally near ones the first. `None`
@@ -284,11 +319,24 @@ fn choice(values: &[Value], value: &Value) -> Option<usize> {
 }
 
 /// Places in [0, 1] on the scales of the parameters, logarithmic where these are. Choices are so far apart as the ends of a
-/// scale.
+/// scale, and so is a parameter that takes part from one that does not.
 fn point(space: &ParameterSpace, candidate: &Assignment) -> Option<Vec<f64>> {
     let mut point = Vec::new();
     for parameter in space.parameters() {
-        let value = candidate.get(&parameter.key)?;
+        let value = candidate.get(&parameter.key);
+        if !parameter.when.is_empty() {
+            point.push(if value.is_some() { 1.0 } else { 0.0 });
+        }
+        let Some(value) = value else {
+            if parameter.when.is_empty() {
+                return None;
+            }
+            match &parameter.domain {
+                Domain::Choice(values) => point.extend(values.iter().map(|_| 0.0)),
+                Domain::Int { .. } | Domain::Float { .. } => point.push(0.5),
+            }
+            continue;
+        };
         let (low, high, log) = match &parameter.domain {
             Domain::Choice(values) => {
                 let at = choice(values, value)?;

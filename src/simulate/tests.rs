@@ -4,7 +4,11 @@ use serde_json::{Value, json};
 
 use super::regret::summarise;
 use super::*;
-use crate::search::snapshot::Assignment;
+use crate::ids::TrialId;
+use crate::search::SearchSpace;
+use crate::search::candidate::Document;
+use crate::search::snapshot::{Assignment, CurvePoint, Scores, StageView, TrialView};
+use crate::search::state::TrialState;
 
 /// A table file; the folder lives as long as the first value.
 fn file(lines: &[Value]) -> (tempfile::TempDir, PathBuf) {
@@ -74,6 +78,55 @@ fn a_stage_ends_when_nothing_better_comes() {
     assert_eq!(begun(10), 10);
     assert!((2..10).contains(&begun(1)), "{}", begun(1));
     assert!(begun(1) <= begun(3));
+}
+
+#[test]
+fn the_trials_of_a_stage_are_a_table() {
+    let text = r#"{"stages": [{"name": "one", "budget": {"trials": 9, "epochs": 3}, "space": {
+        "encoder.width": {"choice": [8, 16]},
+        "temporal.kind": {"choice": ["gru", "none"]},
+        "temporal.hidden": {"int": {"low": 0, "high": 100}, "when": {"temporal.kind": "gru"}}}}]}"#;
+    let spec = SearchSpace::parse("space.json", text).unwrap().stages.remove(0);
+    let trial = |number: u32, parameters: Value, losses: &[f64], state: TrialState| TrialView {
+        id: TrialId(number.into()),
+        number,
+        parameters: candidate(parameters),
+        architecture: Document::from(&Value::Null),
+        repeat: 0,
+        repeat_of: None,
+        state,
+        curve: (1..)
+            .zip(losses)
+            .map(|(epoch, loss)| CurvePoint {
+                epoch,
+                train_loss: 1.0,
+                val_loss: 1.0,
+                scores: Scores { seld: Some(*loss), ..Scores::default() },
+                seconds: 2.0,
+            })
+            .collect(),
+        scores: None,
+        cost: None,
+    };
+    let gru = |width: u32, hidden: u32| json!({"encoder.width": width, "temporal.kind": "gru", "temporal.hidden": hidden});
+    let none = json!({"encoder.width": 16, "temporal.kind": "none"});
+    let trials = vec![
+        trial(0, gru(8, 20), &[0.9, 0.5, 0.7], TrialState::Complete),
+        trial(1, gru(8, 80), &[0.9, 0.8], TrialState::Complete),
+        trial(2, none.clone(), &[0.9, 0.8, 0.6], TrialState::Complete),
+        trial(3, gru(16, 50), &[0.9], TrialState::Pruned),
+    ];
+    let view = StageView { trials, ..StageView::new("one".into()) };
+    let table = Table::of_stage(&spec, &view).unwrap();
+    assert_eq!((table.optimum, table.median, table.worst, table.steps), (0.5, 0.6, 0.8, 3));
+    let of = |values: Value| table.row(table.find(&candidate(values)).unwrap()).curve.clone();
+    // The best so far counts, also after patience has ended a trial.
+    assert_eq!(of(gru(8, 40)), [Some(0.9), Some(0.5), Some(0.5)]);
+    assert_eq!(of(gru(8, 90)), [Some(0.9), Some(0.8), Some(0.8)]);
+    assert_eq!(of(none), [Some(0.9), Some(0.8), Some(0.6)]);
+    let marks = search(&table, json!({"sampler": {"kind": "random"}}), &[12]);
+    assert_eq!(marks[0].incumbent, 0.5);
+    assert!(Table::of_stage(&spec, &StageView::new("one".into())).is_err());
 }
 
 #[test]

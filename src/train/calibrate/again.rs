@@ -26,7 +26,7 @@ pub struct Again {
 }
 
 /// Chooses a model's decoding anew on a split of a dataset with the same classes, at the model's sample rate. The model is
-/// not changed. `done` is called after every recording with how many are done, of how many.
+/// not changed. `turns`: how often each window is heard, turned otherwise. `done` is called after every recording with how many are done, of how many.
 ///
 /// # Errors
 /// Other classes, an empty split, a recording or label file that cannot be read, the model folder.
@@ -35,6 +35,7 @@ pub fn again(
     dataset: &mut Dataset,
     split: Selection,
     objective: Objective,
+    turns: Turns,
     device: Device,
     done: &dyn Fn(usize, usize),
 ) -> Result<Again, Error> {
@@ -51,7 +52,7 @@ pub fn again(
     let mut calibration = Calibration::new(model.classes.len()).for_objective(objective);
     for (index, recording) in recordings.iter().enumerate() {
         let waveform = recording.read(0, recording.samples as usize)?;
-        let prediction = predict(&detector, &waveform, model.architecture.train.chunk_s, Turns::NONE, device)
+        let prediction = predict(&detector, &waveform, model.architecture.train.chunk_s, turns, device)
             .map_err(|source| Error::Torch { recording: recording.name.clone(), source })?;
         calibration.add(&recording.read_events()?, recording.frames, &prediction);
         done(index + 1, recordings.len());

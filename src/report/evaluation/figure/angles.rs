@@ -3,9 +3,10 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::{AMBER, BLUE, HEAD, RED, WIDTH, plot};
+use super::{AMBER, BLUE, HEAD, RED, WIDTH};
 use crate::report::chart::{number, place, shortened, title};
 use crate::report::picture::{Area, Drawn, FAINT, INK, PALE, Pen};
+use crate::report::plot;
 use crate::train::evaluate::{Angles, HISTOGRAM_DEG};
 
 const ROW: f64 = 26.0;

@@ -3,9 +3,10 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::{AMBER, BLUE, GREEN, GREY, HEAD, PURPLE, RED, WIDTH, plot};
+use super::{AMBER, BLUE, GREEN, GREY, HEAD, PURPLE, RED, WIDTH};
 use crate::report::chart::{shortened, title};
 use crate::report::picture::{Area, Drawn, FAINT, INK, PALE, Pen};
+use crate::report::plot;
 use crate::train::evaluate::{ClassErrors, ErrorBreakdown};
 
 const ROW: f64 = 27.0;

@@ -2,9 +2,10 @@
 
 use plotters::prelude::*;
 
-use super::{WIDTH, plot};
+use super::WIDTH;
 use crate::report::chart::{Chart, shortened};
 use crate::report::picture::{Area, Drawn, INK, PALE, Pen};
+use crate::report::plot;
 
 /// Height of a row in points.
 const ROW: f64 = 186.0;

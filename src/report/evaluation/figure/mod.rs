@@ -8,7 +8,6 @@ use crate::train::evaluate::{Angles, ErrorBreakdown, GroupScores, MotionScores, 
 mod angles;
 mod errors;
 mod grid;
-mod plot;
 mod reliability;
 mod rows;
 mod sweep;

@@ -2,9 +2,10 @@
 
 use plotters::prelude::*;
 
-use super::{BLUE, GREY, HEAD, RED, WIDTH, grid, plot};
+use super::{BLUE, GREY, HEAD, RED, WIDTH, grid};
 use crate::report::chart::{Chart, title};
 use crate::report::picture::{Area, Drawn, PALE, Pen};
+use crate::report::plot;
 use crate::train::evaluate::{Bin, Reliability};
 
 const LEFT: f64 = 420.0;

@@ -2,9 +2,10 @@
 
 use plotters::prelude::*;
 
-use super::{AMBER, BLUE, GREEN, HEAD, PURPLE, RED, WIDTH, grid, plot};
+use super::{AMBER, BLUE, GREEN, HEAD, PURPLE, RED, WIDTH, grid};
 use crate::report::chart::{Chart, title};
 use crate::report::picture::{Area, Drawn, INK, Pen};
+use crate::report::plot;
 use crate::train::evaluate::{Best, Curve, Point, Sweep};
 
 const TOP: f64 = 320.0;

@@ -63,7 +63,7 @@ pub struct Opened {
 
 impl Opened {
     fn new(store: Store, study: Study, space: SearchSpace, lock: File) -> Self {
-        let appraiser = Builder::of(&study);
+        let appraiser = Builder::of(&study, &space);
         Self { store, study, space, weights: WeightsSeen::default(), appraiser, _lock: lock }
     }
 }

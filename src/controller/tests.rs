@@ -275,6 +275,8 @@ async fn constraints_hold_for_the_networks_that_would_be_trained() {
     };
     assert_eq!(widths("all", "{}").await, [4, 8, 16, 32, 64]);
     assert_eq!(widths("small", r#"{"params": {"max": 2e5}}"#).await, [4, 8]);
+    assert_eq!(widths("soon", r#"{"latency": {"max": 60}}"#).await, [4, 8, 16, 32, 64]);
+    assert!(widths("at once", r#"{"latency": {"max": 1e-9}}"#).await.is_empty());
     assert!(widths("none", r#"{"memory": {"max": 1}}"#).await.is_empty());
 }
 

@@ -11,6 +11,8 @@ pub struct Cost {
     pub macs: Option<f64>,
     /// Bytes of activations that a training step keeps, of all chunks of a batch.
     pub memory: Option<f64>,
+    /// Seconds in which a chunk of sound is heard.
+    pub latency: Option<f64>,
 }
 
 /// Tells what candidates cost.

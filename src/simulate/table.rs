@@ -107,7 +107,12 @@ struct RawRow {
 impl RawRow {
     fn cost(&self) -> Cost {
         let number = |names: &[&str]| names.iter().find_map(|name| self.aux.as_ref()?.get(*name)?.as_f64());
-        Cost { params: number(&["params"]), macs: number(&["macs", "flops"]), memory: number(&["memory"]) }
+        Cost {
+            params: number(&["params"]),
+            macs: number(&["macs", "flops"]),
+            memory: number(&["memory"]),
+            latency: number(&["latency"]),
+        }
     }
 }
 

@@ -82,12 +82,12 @@ impl Store {
     }
 }
 
-/// What a trial costs, once a worker has built it. How much memory it takes is not kept.
+/// What a trial costs, once a worker has built it. What else it takes is not kept.
 fn cost(row: &SqliteRow) -> Result<Option<Cost>, StoreError> {
     let number = |column: &str| -> Result<Option<f64>, StoreError> {
         Ok(row.try_get::<Option<i64>, _>(column)?.map(|number| number as f64))
     };
-    let cost = Cost { params: number("params")?, macs: number("macs")?, memory: None };
+    let cost = Cost { params: number("params")?, macs: number("macs")?, ..Cost::default() };
     Ok((cost != Cost::default()).then_some(cost))
 }
 

@@ -122,6 +122,7 @@ fn eval_reads_the_export() {
         &["--metric", "dcase2020", "--doa-threshold", "30"],
         &["--metric", "dcase2021", "--oracle-activity"],
         &["--metric", "dcase2022", "--average", "micro", "--coordinates", "cartesian"],
+        &["--metric", "dcase2022", "--turns", "4"],
     ] {
         let arguments = [&["eval", "model", "--data", "data"], flags].concat();
         let scores = json(&mut at2seld(&STORY.folder, &arguments));
@@ -131,6 +132,7 @@ fn eval_reads_the_export() {
     for (flags, message) in [
         (["--metric", "dcase2024"], "dcase2024 scores distances, and the model predicts none"),
         (["--variant", "grid"], "--variant means nothing to dcase2023"),
+        (["--turns", "3"], "3 turns: there are 1, 2, 4, 8 and 16"),
     ] {
         let arguments = [&["eval", "model", "--data", "data"][..], &flags].concat();
         let output = at2seld(&STORY.folder, &arguments).assert().code(2).get_output().stderr.clone();

@@ -174,7 +174,7 @@ impl Appraiser for Weighed {
         Some(Cost {
             params: Some(number("depth")? * number("width")?),
             macs: Some(number("rate").unwrap_or(0.0)),
-            memory: None,
+            ..Cost::default()
         })
     }
 }

@@ -21,11 +21,13 @@ pub enum Quantity {
     Macs,
     /// Bytes of activations that a training step keeps.
     Memory,
+    /// Seconds in which a chunk of sound is heard, on the device of the study.
+    Latency,
 }
 
 impl Quantity {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Params, Self::Macs, Self::Memory];
+    pub const ALL: [Self; 4] = [Self::Params, Self::Macs, Self::Memory, Self::Latency];
 
     /// The name in files and messages.
     pub fn as_str(self) -> &'static str {
@@ -33,6 +35,7 @@ impl Quantity {
             Self::Params => "params",
             Self::Macs => "macs",
             Self::Memory => "memory",
+            Self::Latency => "latency",
         }
     }
 
@@ -42,6 +45,7 @@ impl Quantity {
             Self::Params => cost.params,
             Self::Macs => cost.macs,
             Self::Memory => cost.memory,
+            Self::Latency => cost.latency,
         }
     }
 }
@@ -100,17 +104,8 @@ pub(super) fn lower_constraints(
     for (name, value) in raw {
         let at = place.key(&name);
         let Some(quantity) = Quantity::ALL.into_iter().find(|quantity| quantity.as_str() == name) else {
-            let message = match name.as_str() {
-                "latency" => {
-                    "the constraint \"latency\" is not supported yet; \"macs\" is what it mostly follows"
-                        .into()
-                }
-                _ => format!(
-                    "unknown constraint \"{name}\"{}",
-                    suggestion(&name, Quantity::ALL.map(Quantity::as_str))
-                ),
-            };
-            notes.add(&at, message);
+            let names = Quantity::ALL.map(Quantity::as_str);
+            notes.add(&at, format!("unknown constraint \"{name}\"{}", suggestion(&name, names)));
             continue;
         };
         let Some(RawRange { min, max }) = notes.read(value, &at) else { continue };
@@ -172,8 +167,11 @@ mod tests {
             [false, true, true, false]
         );
         assert!(Constraint { max: None, ..range }.allows(&cost(9.0)));
-        let cost = Cost { params: Some(1.0), macs: Some(2.0), memory: Some(3.0) };
-        assert_eq!(Quantity::ALL.map(|quantity| quantity.of(&cost)), [Some(1.0), Some(2.0), Some(3.0)]);
+        let cost = Cost { params: Some(1.0), macs: Some(2.0), memory: Some(3.0), latency: Some(4.0) };
+        assert_eq!(
+            Quantity::ALL.map(|quantity| quantity.of(&cost)),
+            [Some(1.0), Some(2.0), Some(3.0), Some(4.0)]
+        );
         assert!(!range.allows(&Cost::default()));
     }
 

@@ -44,12 +44,12 @@ impl Comparison {
     fn ranges(&self) -> ([f64; 2], f64) {
         let all = || self.kinds.iter().flat_map(|(_, regrets)| regrets);
         let place = |regret: &Regret| f64::from(regret.budget).log2();
-        let low = all().map(place).fold(f64::INFINITY, f64::min);
-        let high = all().map(place).fold(f64::NEG_INFINITY, f64::max);
+        let low = all().map(place).reduce(f64::min).unwrap_or(0.0);
+        let high = all().map(place).reduce(f64::max).unwrap_or(0.0);
         let most = all().map(|regret| regret.percent + regret.ci95.unwrap_or(0.0)).fold(0.0, f64::max);
         // A single budget is a point in the middle.
         let margin = if high > low { 0.0 } else { 1.0 };
-        ([low.min(high) - margin, high + margin], if most > 0.0 { 1.05 * most } else { 1.0 })
+        ([low - margin, high + margin], if most > 0.0 { 1.05 * most } else { 1.0 })
     }
 }
 

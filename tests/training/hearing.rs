@@ -5,6 +5,7 @@ use at2seld::model::decode::Prediction;
 use at2seld::model::detector::Detector;
 use at2seld::model::predict::{Layout, Listener, Turns, predict};
 use at2seld::model::prior::{Prior, PriorStream, load_tagger};
+use at2seld::train::device;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 
@@ -34,7 +35,7 @@ fn prior(vs: &VarStore, input: TaggerInput, freeze: Freeze) -> Prior {
     let mut arch = architecture();
     (arch.backbone.input, arch.backbone.freeze) = (input, freeze);
     let tagger = load_tagger(&arch.backbone, vs).unwrap().unwrap();
-    Prior::new(tagger, &arch, RATE, 2.0, Device::Cpu).unwrap()
+    Prior::new(tagger, &arch, RATE, 2.0, vs.device()).unwrap()
 }
 
 #[test]
@@ -140,6 +141,31 @@ fn one_window_is_what_the_network_says_of_it() {
     {
         let found = Tensor::from_slice(found).view_as(expected);
         assert!(largest_difference(&found, expected) < TOLERANCE);
+    }
+}
+
+#[test]
+fn a_gpu_says_what_the_processor_says() {
+    let gpu = match device::parse("cuda:0") {
+        Ok(gpu) => gpu,
+        Err(error) => return eprintln!("skipped: {error}"),
+    };
+    let (vs, mut copied) = (VarStore::new(Device::Cpu), VarStore::new(gpu));
+    let ((detector, window_s), (on_gpu, _)) = (detector(&vs), detector(&copied));
+    copied.copy(&vs).unwrap();
+    let waveform = floats(&scene(11 * i64::from(RATE)));
+    for turns in [1, 8] {
+        let turns = Turns::new(turns, &architecture().backbone).unwrap();
+        let expected = predict(&detector, &waveform, window_s, turns, Device::Cpu).unwrap();
+        let found = predict(&on_gpu, &waveform, window_s, turns, gpu).unwrap();
+        assert_eq!(found.frames(), expected.frames());
+        for (found, expected) in
+            [(&found.activity, &expected.activity), (&found.direction, &expected.direction)]
+        {
+            let difference = largest_difference(&Tensor::from_slice(found), &Tensor::from_slice(expected));
+            // Convolutions on a GPU may round inputs to ten bits (TF32).
+            assert!(difference < 1e-2, "{difference:e}");
+        }
     }
 }
 

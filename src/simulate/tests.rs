@@ -85,7 +85,7 @@ fn the_trials_of_a_stage_are_a_table() {
     let text = r#"{"stages": [{"name": "one", "budget": {"trials": 9, "epochs": 3}, "space": {
         "encoder.width": {"choice": [8, 16]},
         "temporal.kind": {"choice": ["gru", "none"]},
-        "temporal.hidden": {"int": {"low": 0, "high": 100}, "when": {"temporal.kind": "gru"}}}}]}"#;
+        "temporal.hidden": {"int": {"low": 1, "high": 101}, "when": {"temporal.kind": "gru"}}}}]}"#;
     let spec = SearchSpace::parse("space.json", text).unwrap().stages.remove(0);
     let trial = |number: u32, parameters: Value, losses: &[f64], state: TrialState| TrialView {
         id: TrialId(number.into()),

@@ -122,7 +122,7 @@ fn eval_reads_the_export() {
         &["--metric", "dcase2020", "--doa-threshold", "30"],
         &["--metric", "dcase2021", "--oracle-activity"],
         &["--metric", "dcase2022", "--average", "micro", "--coordinates", "cartesian"],
-        &["--metric", "dcase2022", "--turns", "4"],
+        &["--metric", "dcase2022", "--average", "micro", "--turns", "4"],
     ] {
         let arguments = [&["eval", "model", "--data", "data"], flags].concat();
         let scores = json(&mut at2seld(&STORY.folder, &arguments));

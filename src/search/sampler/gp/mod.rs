@@ -34,7 +34,7 @@ const ANEW: usize = 24;
 /// Least and most candidates drawn at random first, unless the options say how many.
 const STARTUP: (usize, usize) = (3, 8);
 /// The latest candidates, looked at for having taught something.
-const LATEST: usize = 12;
+const LATEST: usize = 6;
 
 /// Options of the sampler.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]

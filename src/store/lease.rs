@@ -143,7 +143,7 @@ async fn next_free(
 ) -> Result<Option<TrialId>, StoreError> {
     let id: Option<i64> = sqlx::query_scalar(
         "select trials.id from trials join studies on studies.id = trials.study_id
-         where trials.study_id = ?1 and studies.state = 'running'
+         where trials.study_id = ?1 and studies.state = 'running' and trials.state in ('pending', 'running')
            and (trials.state = 'pending' or (trials.state = 'running' and trials.lease_until <= ?2))
            and not exists (
                select 1 from trials as twin

@@ -41,8 +41,10 @@ impl Store {
         let mut parameters = parameters(&mut read, study, last).await?;
         let mut curves = curves(&mut read, study, last, &open).await?;
         let rows = sqlx::query(
+            // By id, of which there are few, and not by study: the plus keeps SQLite from that.
             "select * from trials
-             where study_id = ?1 and (id > ?2 or id in (select value from json_each(?3))) order by id",
+             where id in (select id from trials where id > ?2 union all select value from json_each(?3))
+               and +study_id = ?1 order by id",
         )
         .bind(study.0)
         .bind(last)
@@ -142,7 +144,7 @@ pub(super) async fn parameters(
 ) -> Result<BTreeMap<TrialId, Assignment>, StoreError> {
     let rows = sqlx::query(
         "select trial_id, name, value from trial_parameters
-         where trial_id in (select id from trials where study_id = ? and id > ?)",
+         where trial_id in (select id from trials where +study_id = ? and id > ?)",
     )
     .bind(study.0)
     .bind(last)
@@ -166,7 +168,7 @@ async fn curves(
     let rows = sqlx::query(
         "select * from trial_curves
          where trial_id in (
-             select id from trials where study_id = ?1 and (id > ?2 or id in (select value from json_each(?3))))
+             select id from trials where id > ?2 and +study_id = ?1 union all select value from json_each(?3))
          order by trial_id, epoch",
     )
     .bind(study.0)

@@ -1,6 +1,6 @@
 //! Trials: adding them, and reading one with all its details.
 
-use sqlx::{Row, SqliteConnection};
+use sqlx::{QueryBuilder, Row, SqliteConnection};
 
 use super::error::StoreError;
 use super::row::{count, count_or_none, curve_point, json, scores, seed, state};
@@ -34,13 +34,13 @@ impl Store {
             .await?;
         let study = StudyId(study.ok_or(StoreError::UnknownId { kind: "stage", id: stage.0 })?);
         let trial = insert(&mut write, study, stage, proposal, key, now).await?;
-        for (name, value) in &proposal.parameters {
-            sqlx::query("insert into trial_parameters (trial_id, name, value) values (?, ?, ?)")
-                .bind(trial.0)
-                .bind(name)
-                .bind(value.to_string())
-                .execute(&mut *write)
-                .await?;
+        if !proposal.parameters.is_empty() {
+            // All at once: each statement takes as long as writing a dozen rows.
+            let mut insert = QueryBuilder::new("insert into trial_parameters (trial_id, name, value) ");
+            insert.push_values(&proposal.parameters, |mut row, (name, value)| {
+                row.push_bind(trial.0).push_bind(name).push_bind(value.to_string());
+            });
+            insert.build().execute(&mut *write).await?;
         }
         if let Some(enqueued) = proposal.enqueued {
             enqueue::take(&mut write, enqueued, trial).await?;

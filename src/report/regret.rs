@@ -31,7 +31,7 @@ pub struct Comparison {
     pub kinds: Vec<(String, Vec<Regret>)>,
 }
 
-/// Draws the regret of each kind over the budget, on a logarithmic scale, with its interval.
+/// Draws the regret of each kind over the budget, with its interval.
 ///
 /// # Errors
 /// A name that ends neither in .svg nor in .png; a file that cannot be written.
@@ -40,10 +40,10 @@ pub fn write(path: &Path, comparison: &Comparison) -> Result<(), PictureError> {
 }
 
 impl Comparison {
-    /// Budgets in doublings, and the largest regret with its interval.
+    /// The smallest and the largest budget, and the largest regret with its interval.
     fn ranges(&self) -> ([f64; 2], f64) {
         let all = || self.kinds.iter().flat_map(|(_, regrets)| regrets);
-        let place = |regret: &Regret| f64::from(regret.budget).log2();
+        let place = |regret: &Regret| f64::from(regret.budget);
         let low = all().map(place).reduce(f64::min).unwrap_or(0.0);
         let high = all().map(place).reduce(f64::max).unwrap_or(0.0);
         let most = all().map(|regret| regret.percent + regret.ci95.unwrap_or(0.0)).fold(0.0, f64::max);
@@ -60,7 +60,8 @@ impl Picture for Comparison {
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, pen: Pen) -> Drawn<DB, Vec<Image>> {
         area.fill(&WHITE)?;
-        let note = "regret in percent over doublings of the budget (whole trainings); bars are 95 % intervals of the mean";
+        let note =
+            "regret in percent over the budget in whole trainings; bars are 95 % intervals of the mean";
         title(area, pen, &format!("Searches of {}", self.table), note)?;
         let colors = COLORS.iter().copied().cycle();
         let names: Vec<(&str, RGBColor)> =
@@ -69,7 +70,7 @@ impl Picture for Comparison {
         let ([low, high], most) = self.ranges();
         let chart = plot::axes(area, pen, [low..high, 0.0..most], HEAD, 8)?;
         for ((_, regrets), (_, color)) in self.kinds.iter().zip(&names) {
-            let place = |regret: &Regret| f64::from(regret.budget).log2();
+            let place = |regret: &Regret| f64::from(regret.budget);
             let points = regrets.iter().map(|regret| (place(regret), regret.percent));
             plot::line(&chart, points, plot::stroke(*color, pen, 2.0))?;
             for regret in regrets {

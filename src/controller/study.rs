@@ -131,7 +131,7 @@ pub async fn launch(
 /// many recordings of how many were read, where the dataset is not known any more.
 ///
 /// # Errors
-/// No such study; one that another process works on; a dataset that is not what it was.
+/// No such study; one that another process works on; weights that are not there any more; a dataset that is not what it was.
 pub async fn resume(
     store_url: &str,
     name: Option<&str>,
@@ -147,6 +147,8 @@ pub async fn resume(
         return Ok((study, None));
     }
     let space = SearchSpace::from_document(&format!("the space of study \"{}\"", study.name), &study.space)?;
+    // Trials that do not find their weights would fail one after the other.
+    weights::check(&space)?;
     let lock = lock(&store, &study)?;
     let found = fingerprint(&study.settings.data, study.settings.layout, read)?;
     if found != study.data_fingerprint {

@@ -1,5 +1,7 @@
 //! What to do next with a study.
 
+use std::borrow::Cow;
+
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use serde_json::Value;
@@ -111,33 +113,41 @@ impl Drawer<'_> {
         }
         let known = stage::history(self.spec, self.view);
         while proposals.len() < free && !spent.is_all_of(&self.spec.budget) {
-            let mut history = known.clone();
-            history.extend(proposals.iter().map(|proposal| Observation {
-                assignment: &proposal.parameters,
-                value: None,
-                also: Vec::new(),
-                doubt: 0.0,
-                running: true,
-            }));
+            // Thousands are not copied for the one that most turns draw.
+            let mut history = Cow::Borrowed(&known);
+            if !proposals.is_empty() {
+                history.to_mut().extend(proposals.iter().map(|proposal| Observation {
+                    assignment: &proposal.parameters,
+                    value: None,
+                    also: Vec::new(),
+                    doubt: 0.0,
+                    running: true,
+                }));
+            }
             let number = (self.view.trials.len() + proposals.len()) as u32;
             let Some((parameters, architecture, document)) = self.draw(number, &history, &documents) else {
                 break;
             };
             spent.trials += 1;
             documents.push(document);
-            proposals.push(Proposal {
-                number,
-                init_from: self.init_from(&parameters),
-                parameters,
-                architecture,
-                seed: self.trial_seed(0),
-                repeat: 0,
-                repeat_of: None,
-                epochs: self.spec.budget.epochs,
-                enqueued: None,
-            });
+            proposals.push(self.proposal(number, parameters, architecture));
         }
         proposals.into_iter().map(Decision::Propose).collect()
+    }
+
+    /// A candidate of the stage.
+    fn proposal(&self, number: u32, parameters: Assignment, architecture: Value) -> Proposal {
+        Proposal {
+            number,
+            init_from: self.init_from(&parameters),
+            parameters,
+            architecture,
+            seed: self.trial_seed(0),
+            repeat: 0,
+            repeat_of: None,
+            epochs: self.spec.budget.epochs,
+            enqueued: None,
+        }
     }
 
     /// Up to `free` of those that people want tried, whatever the budget, the constraints and the space say. Of the stage's
@@ -149,17 +159,8 @@ impl Drawer<'_> {
             let parameters = self.spec.space.parameters().iter();
             let value = |p: &Parameter| Some((p.key.clone(), document::get(document, &p.key)?.clone()));
             let parameters: Assignment = parameters.filter_map(value).collect();
-            Proposal {
-                number: (self.view.trials.len() + at) as u32,
-                init_from: self.init_from(&parameters),
-                parameters,
-                architecture,
-                seed: self.trial_seed(0),
-                repeat: 0,
-                repeat_of: None,
-                epochs: self.spec.budget.epochs,
-                enqueued: Some(*id),
-            }
+            let number = (self.view.trials.len() + at) as u32;
+            Proposal { enqueued: Some(*id), ..self.proposal(number, parameters, architecture) }
         };
         self.view.enqueued.iter().take(free).enumerate().map(proposal).collect()
     }
@@ -225,16 +226,14 @@ impl Drawer<'_> {
                 if decisions.len() == free || self.view.trials.iter().any(is_this) {
                     continue;
                 }
+                let number = (self.view.trials.len() + decisions.len()) as u32;
+                let (parameters, architecture) =
+                    (candidate.parameters.clone(), candidate.architecture.value());
                 decisions.push(Decision::Propose(Proposal {
-                    number: (self.view.trials.len() + decisions.len()) as u32,
-                    parameters: candidate.parameters.clone(),
-                    architecture: candidate.architecture.value(),
                     seed: self.trial_seed(repeat),
                     repeat,
                     repeat_of: Some(candidate.id),
-                    epochs: self.spec.budget.epochs,
-                    init_from: self.init_from(&candidate.parameters),
-                    enqueued: None,
+                    ..self.proposal(number, parameters, architecture)
                 }));
             }
         }

@@ -1,7 +1,5 @@
 //! What to do next with a study.
 
-use std::borrow::Cow;
-
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use serde_json::Value;
@@ -9,8 +7,9 @@ use serde_json::Value;
 use super::candidate::Document;
 use super::cost::Appraiser;
 use super::heritage::{self, Heritage};
+use super::history::StageHistory;
 use super::importance;
-use super::sampler::{Observation, Request, random, scalarised};
+use super::sampler::{History, Request, random, scalarised};
 use super::snapshot::{Assignment, Decision, Proposal, Snapshot, StageView, TrialView};
 use super::space::{Parameter, SearchSpace, StageSpec, Subject, document};
 use super::stage::{self, Spent};
@@ -51,19 +50,19 @@ pub fn decide(
         let reason = format!("the space file has no stage {}", position + 1);
         return vec![Decision::FailStage { reason }];
     };
-    let Some(heritage) = Heritage::of(space, snapshot, spec) else {
+    let Some(heritage) = Heritage::of(space, snapshot, spec, &view.rulings) else {
         let reason =
             format!("stage \"{}\" has no winner to begin from", spec.inherit.as_deref().unwrap_or("?"));
         return vec![Decision::FailStage { reason }];
     };
-    let active = view.trials.iter().filter(|trial| !trial.state.is_finished()).count();
+    let active = view.trials.open().count();
     let free = capacity.saturating_sub(active);
     let drawer = Drawer { subject: space.subject, spec, view, heritage, seed: snapshot.seed, appraiser };
     let proposals = drawer.candidates(free);
     if !proposals.is_empty() || free == 0 {
         return proposals;
     }
-    if view.trials.iter().any(|trial| trial.repeat == 0 && !trial.state.is_finished()) {
+    if view.trials.open().any(|trial| trial.repeat == 0) {
         return Vec::new();
     }
     let repetitions = drawer.repetitions(free);
@@ -111,23 +110,10 @@ impl Drawer<'_> {
         if proposals.len() == free || spent.is_all_of(&self.spec.budget) {
             return proposals.into_iter().map(Decision::Propose).collect();
         }
-        let known = stage::history(self.spec, self.view);
         while proposals.len() < free && !spent.is_all_of(&self.spec.budget) {
-            // Thousands are not copied for the one that most turns draw.
-            let mut history = Cow::Borrowed(&known);
-            if !proposals.is_empty() {
-                history.to_mut().extend(proposals.iter().map(|proposal| Observation {
-                    assignment: &proposal.parameters,
-                    value: None,
-                    also: Vec::new(),
-                    doubt: 0.0,
-                    running: true,
-                }));
-            }
             let number = (self.view.trials.len() + proposals.len()) as u32;
-            let Some((parameters, architecture, document)) = self.draw(number, &history, &documents) else {
-                break;
-            };
+            let drawn = self.draw(number, &StageHistory::new(self.spec, self.view, &proposals), &documents);
+            let Some((parameters, architecture, document)) = drawn else { break };
             spent.trials += 1;
             documents.push(document);
             proposals.push(self.proposal(number, parameters, architecture));
@@ -169,7 +155,7 @@ impl Drawer<'_> {
     fn draw(
         &self,
         number: u32,
-        history: &[Observation<'_>],
+        history: &dyn History,
         proposed: &[Document],
     ) -> Option<(Assignment, Value, Document)> {
         let mut rng = rng::stream(self.seed, &[&self.spec.name, &number.to_string()]);
@@ -178,18 +164,17 @@ impl Drawer<'_> {
             let architecture =
                 document::of_candidate(self.subject, base, &assignment, self.spec.budget.epochs)?;
             let document = Document::from(&architecture);
-            let mut known = self.view.trials.iter().map(|trial| &trial.architecture).chain(proposed);
-            let is_known = known.any(|known| *known == document);
+            let is_known = self.view.trials.has(&document) || proposed.contains(&document);
             let is_new = !is_known && self.spec.allows(&assignment, &architecture, self.appraiser);
             is_new.then_some((assignment, architecture, document))
         };
         let scalarised = match self.spec.also.is_empty() || self.spec.sampler.takes_several() {
             true => None,
-            false => Some(scalarised(history, &mut rng)),
+            false => Some(scalarised(history.all(), &mut rng)),
         };
         let mut request = Request {
             space: &self.heritage.space,
-            history: scalarised.as_deref().unwrap_or(history),
+            history: scalarised.as_ref().map_or(history, |scalarised| scalarised),
             planned: self.spec.budget.candidates().map(|count| count as usize),
             attempt: 0,
             seed: rng::derive(self.seed, &[&self.spec.name]),

@@ -3,6 +3,8 @@
 use serde_json::Value;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
+use super::history::StageHistory;
+use super::sampler::History;
 use super::snapshot::{Action, Assignment, Ruling, Snapshot, StageView};
 use super::space::document::INHERIT;
 use super::space::{Domain, Parameter, ParameterSpace, SearchSpace, StageSpec};
@@ -27,8 +29,13 @@ pub(super) struct Heritage {
 }
 
 impl Heritage {
-    /// What `spec` takes over; `None` when the stage that it inherits from has no winner.
-    pub(super) fn of(space: &SearchSpace, snapshot: &Snapshot, spec: &StageSpec) -> Option<Self> {
+    /// What `spec` takes over, with the rulings of its beginning; `None` when the stage that it inherits from has no winner.
+    pub(super) fn of(
+        space: &SearchSpace,
+        snapshot: &Snapshot,
+        spec: &StageSpec,
+        rulings: &[Ruling],
+    ) -> Option<Self> {
         let bases = match &spec.inherit {
             None => vec![(None, space.fixed.clone())],
             Some(name) => {
@@ -37,7 +44,6 @@ impl Heritage {
                 best.into_iter().map(|trial| (Some(trial.id), trial.architecture.value())).collect()
             }
         };
-        let rulings = rulings(space, snapshot, spec);
         let mut parameters = spec.space.parameters().to_vec();
         for ruling in rulings.iter().filter(|ruling| ruling.action == Action::Drop) {
             let own = parameters.iter_mut().find(|own| own.key == ruling.parameter);
@@ -53,12 +59,12 @@ impl Heritage {
                 when: Vec::new(),
             });
         }
-        let rarely = rulings.into_iter().filter(|ruling| ruling.action == Action::Rarely);
+        let rarely = rulings.iter().filter(|ruling| ruling.action == Action::Rarely);
         Some(Self {
             bases,
             // Conditions of a stage look back whatever values are left.
             space: ParameterSpace::new(parameters).unwrap_or_else(|_| spec.space.clone()),
-            rarely: rarely.map(|ruling| (ruling.parameter, ruling.value)).collect(),
+            rarely: rarely.map(|ruling| (ruling.parameter.clone(), ruling.value.clone())).collect(),
         })
     }
 
@@ -109,9 +115,9 @@ pub(super) fn rulings(space: &SearchSpace, snapshot: &Snapshot, spec: &StageSpec
 }
 
 fn of_parameter(earlier: &StageSpec, view: &StageView, key: &str, values: &[Value]) -> Vec<Ruling> {
-    let history = stage::history(earlier, view);
+    let history = StageHistory::new(earlier, view, &[]);
     let sample = |value: &Value| {
-        let with = history.iter().filter(|o| o.assignment.get(key) == Some(value));
+        let with = history.all().iter().filter(|o| o.assignment.get(key) == Some(value));
         Sample::of(with.filter_map(|o| o.value).filter(|loss| loss.is_finite()))
     };
     let samples: Vec<(&Value, Sample)> =
@@ -231,6 +237,10 @@ mod tests {
         (space, Snapshot { seed: 1, stages: vec![view] })
     }
 
+    fn heritage_of(space: &SearchSpace, snapshot: &Snapshot) -> Option<Heritage> {
+        Heritage::of(space, snapshot, &space.stages[1], &rulings(space, snapshot, &space.stages[1]))
+    }
+
     const CLEAR: [(u32, f64); 12] = [
         (16, 0.50),
         (16, 0.52),
@@ -260,7 +270,7 @@ mod tests {
             "{}",
             ruling.reason
         );
-        let heritage = Heritage::of(&space, &snapshot, &space.stages[1]).unwrap();
+        let heritage = heritage_of(&space, &snapshot).unwrap();
         let widths: Vec<Value> =
             heritage.space.enumerate(99).unwrap().iter().map(|a| a["encoder.width"].clone()).collect();
         assert!(widths.contains(&json!(64)) && !widths.contains(&json!(8)), "{widths:?}");
@@ -284,7 +294,7 @@ mod tests {
         let (space, snapshot) = study(&losses);
         let rulings = rulings(&space, &snapshot, &space.stages[1]);
         assert_eq!(rulings.iter().map(|r| r.action).collect::<Vec<_>>(), [Action::Rarely], "{rulings:?}");
-        let heritage = Heritage::of(&space, &snapshot, &space.stages[1]).unwrap();
+        let heritage = heritage_of(&space, &snapshot).unwrap();
         let with = |width: u32| [("encoder.width".to_owned(), json!(width))].into();
         assert!(heritage.is_rare(&with(8)) && !heritage.is_rare(&with(16)));
     }
@@ -292,7 +302,7 @@ mod tests {
     #[test]
     fn the_best_ones_are_alternatives_to_begin_from() {
         let (space, snapshot) = study(&CLEAR);
-        let heritage = Heritage::of(&space, &snapshot, &space.stages[1]).unwrap();
+        let heritage = heritage_of(&space, &snapshot).unwrap();
         let chosen = |name: &str| heritage.base(&[(INHERIT.to_owned(), json!(name))].into());
         // The winner, and the best of the others; of equal ones the earlier.
         assert_eq!(chosen("trial 1").0, Some(TrialId(1)));
@@ -302,6 +312,6 @@ mod tests {
         assert_eq!(keys, ["encoder.width", INHERIT]);
         let mut unfinished = snapshot;
         unfinished.stages[0].winner = None;
-        assert!(Heritage::of(&space, &unfinished, &space.stages[1]).is_none());
+        assert!(heritage_of(&space, &unfinished).is_none());
     }
 }

@@ -6,10 +6,10 @@
 
 use serde_json::Value;
 
-use super::sampler::Observation;
+use super::history::StageHistory;
+use super::sampler::{History, Observation};
 use super::snapshot::StageView;
 use super::space::{Domain, Parameter, StageSpec};
-use super::stage;
 
 /// Share of the candidates that count as good.
 const GOOD: f64 = 0.25;
@@ -35,9 +35,9 @@ pub struct Importance {
 
 /// What the parameters of a stage decided, the most important first; none of a stage with too few candidates.
 pub fn importance(spec: &StageSpec, view: &StageView) -> Vec<Importance> {
-    let history = stage::history(spec, view);
+    let history = StageHistory::new(spec, view, &[]);
     let loss = |o: &Observation<'_>| o.value.filter(|loss| loss.is_finite());
-    let mut known: Vec<&Observation<'_>> = history.iter().filter(|o| loss(o).is_some()).collect();
+    let mut known: Vec<&Observation<'_>> = history.all().iter().filter(|o| loss(o).is_some()).collect();
     if known.len() < CANDIDATES {
         return Vec::new();
     }

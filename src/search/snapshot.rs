@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::candidate::Document;
 use super::cost::Cost;
 use super::state::TrialState;
+use super::trials::Trials;
 use crate::ids::{EnqueuedId, TrialId};
 pub use crate::seld::metric::ValidationScores as Scores;
 
@@ -61,17 +62,19 @@ pub struct StageView {
     /// The stage's name.
     pub name: String,
     /// All its trials by number.
-    pub trials: Vec<TrialView>,
+    pub trials: Trials,
     /// The winner, once the stage is complete.
     pub winner: Option<TrialId>,
     /// Architectures that people want tried, in the order in which they came, without those that were.
     pub enqueued: Vec<(EnqueuedId, Value)>,
+    /// What earlier stages showed about its choices when it began.
+    pub rulings: Vec<Ruling>,
 }
 
 impl StageView {
     /// A stage that has just begun.
     pub fn new(name: String) -> Self {
-        Self { name, trials: Vec::new(), winner: None, enqueued: Vec::new() }
+        Self { name, trials: Trials::default(), winner: None, enqueued: Vec::new(), rulings: Vec::new() }
     }
 }
 
@@ -92,10 +95,7 @@ impl Snapshot {
 
     /// The stage at this position with its trial of this id, which is looked for among the latest first.
     pub fn trial(&self, id: TrialId) -> Option<(&StageView, &TrialView)> {
-        self.stages
-            .iter()
-            .rev()
-            .find_map(|stage| Some((stage, stage.trials.iter().rev().find(|t| t.id == id)?)))
+        self.stages.iter().rev().find_map(|stage| Some((stage, &stage.trials[stage.trials.position(id)?])))
     }
 
     /// The winner of the last stage that has one.
@@ -143,6 +143,11 @@ impl Action {
             Self::Drop => "drop",
             Self::Rarely => "rarely",
         }
+    }
+
+    /// The action of this text form.
+    pub fn from_text(text: &str) -> Option<Self> {
+        [Self::Drop, Self::Rarely].into_iter().find(|action| action.as_str() == text)
     }
 }
 

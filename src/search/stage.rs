@@ -1,7 +1,7 @@
 //! The rules of one stage: what its trials say, which are promoted, which one wins, which are ended early.
 
-use super::pruner::{Curve, Forecaster, Judged};
-use super::sampler::{Observation, dominates};
+use super::pruner::{Curve, Judged};
+use super::sampler::dominates;
 use super::snapshot::{Snapshot, StageView, TrialView, Verdict};
 use super::space::{Budget, Objective, SearchSpace, StageSpec};
 use super::state::TrialState;
@@ -12,12 +12,10 @@ use crate::ids::TrialId;
 /// peers. The last candidates of a stage of which none has completed go on too, because a stage without a winner ends the
 /// study. A trial that the snapshot does not have goes on.
 pub fn verdict(space: &SearchSpace, snapshot: &Snapshot, trial: TrialId) -> Verdict {
-    let of_trial = |view: &&StageView| view.trials.iter().any(|t| t.id == trial);
-    let Some(view) = snapshot.stages.iter().find(of_trial) else { return Verdict::Continue };
-    let Some(spec) = space.stage(&view.name) else { return Verdict::Continue };
-    let Some(own) = view.trials.iter().find(|t| t.id == trial && t.repeat == 0) else {
+    let Some((view, own)) = snapshot.trial(trial).filter(|(_, own)| own.repeat == 0) else {
         return Verdict::Continue;
     };
+    let Some(spec) = space.stage(&view.name) else { return Verdict::Continue };
     // As if it were trained to its end.
     let mut spent = Spent::of(spec, view);
     spent.epochs +=
@@ -29,7 +27,7 @@ pub fn verdict(space: &SearchSpace, snapshot: &Snapshot, trial: TrialId) -> Verd
     let peers = snapshot.stages.iter().filter(compared).flat_map(|stage| {
         let number = |trial: &TrialView| (stage.name == view.name).then_some(trial.number);
         let epochs = space.stage(&stage.name).map_or(spec.budget.epochs, |stage| stage.budget.epochs);
-        let peers = stage.trials.iter().filter(|peer| peer.repeat == 0 && peer.id != trial);
+        let peers = stage.trials.candidates().filter(|peer| peer.id != trial);
         peers.map(move |peer| judged(peer, number(peer), spec.objective, epochs))
     });
     let own = judged(own, Some(own.number), spec.objective, spec.budget.epochs);
@@ -53,11 +51,11 @@ pub(super) struct Spent {
 impl Spent {
     /// What is not limited and takes long to count is not counted.
     pub(super) fn of(spec: &StageSpec, view: &StageView) -> Self {
-        let candidates = || view.trials.iter().filter(|trial| trial.repeat == 0);
-        let seconds = || candidates().flat_map(|trial| &trial.curve).map(|point| point.seconds).sum();
+        let curves = || view.trials.candidates().flat_map(|trial| &trial.curve);
+        let seconds = || curves().map(|point| point.seconds).sum();
         Self {
-            trials: candidates().count() as u32,
-            epochs: candidates().map(|trial| trial.curve.len() as u64).sum(),
+            trials: view.trials.candidates().len() as u32,
+            epochs: view.trials.epochs(),
             seconds: spec.budget.seconds.map_or(0.0, |_| seconds()),
             idle: spec.budget.patience.map_or(0, |_| idle(spec, view)),
         }
@@ -72,7 +70,7 @@ impl Spent {
 }
 
 fn idle(spec: &StageSpec, view: &StageView) -> u32 {
-    let finished = view.trials.iter().filter(|trial| trial.repeat == 0 && trial.state.is_finished());
+    let finished = view.trials.candidates().filter(|trial| trial.state.is_finished());
     let mut best = f64::INFINITY;
     finished.fold(0, |idle, trial| match trial.state {
         TrialState::Complete if loss(spec, trial) < best => {
@@ -83,38 +81,6 @@ fn idle(spec: &StageSpec, view: &StageView) -> u32 {
         _ if best == f64::INFINITY => 0,
         _ => idle + 1,
     })
-}
-
-/// What the sampler sees: all candidates in the order of proposal. A pruned one counts with what it would have come to by the
-/// curves of those that were trained to the end; while these are too few to tell, with the best score it had reached.
-pub(super) fn history<'a>(spec: &StageSpec, view: &'a StageView) -> Vec<Observation<'a>> {
-    let candidates = || view.trials.iter().filter(|trial| trial.repeat == 0);
-    let curve = |trial: &'a TrialView| Curve::new(&trial.curve, spec.objective);
-    // Only where there is something to forecast.
-    let complete =
-        candidates().any(|trial| trial.state == TrialState::Pruned).then(|| candidates().map(curve));
-    let forecaster = Forecaster::new(complete.into_iter().flatten(), spec.budget.epochs);
-    let observe = |trial: &'a TrialView| {
-        let belief = match trial.state {
-            TrialState::Complete => {
-                trial.scores.and_then(|scores| spec.objective.loss(&scores)).map(|loss| (loss, 0.0))
-            }
-            TrialState::Pruned => {
-                let curve = curve(trial);
-                let reached = curve.best(curve.epoch()).filter(|loss| loss.is_finite());
-                reached.map(|loss| forecaster.forecast(&curve).map_or((loss, 0.0), |f| (f.mean, f.scale)))
-            }
-            TrialState::Failed | TrialState::Pending | TrialState::Running => None,
-        };
-        Observation {
-            assignment: &trial.parameters,
-            value: belief.map(|(loss, _)| loss),
-            also: spec.also.iter().map(|goal| goal.loss(trial).unwrap_or(f64::INFINITY)).collect(),
-            doubt: belief.map_or(0.0, |(_, doubt)| doubt),
-            running: !trial.state.is_finished(),
-        }
-    };
-    candidates().map(observe).collect()
 }
 
 /// The loss of a complete trial; infinite when its score is undefined.
@@ -133,8 +99,8 @@ pub(super) fn best<'a>(spec: &StageSpec, view: &'a StageView, count: usize) -> O
 
 /// All complete candidates, best first; of equal ones the earlier.
 fn complete<'a>(spec: &StageSpec, view: &'a StageView) -> Vec<&'a TrialView> {
-    let is_candidate = |trial: &&TrialView| trial.repeat == 0 && trial.state == TrialState::Complete;
-    let mut complete: Vec<&TrialView> = view.trials.iter().filter(is_candidate).collect();
+    let is_complete = |trial: &&TrialView| trial.state == TrialState::Complete;
+    let mut complete: Vec<&TrialView> = view.trials.candidates().filter(is_complete).collect();
     complete.sort_by(|a, b| loss(spec, a).total_cmp(&loss(spec, b)));
     complete
 }

@@ -75,9 +75,9 @@ impl Replay<'_> {
     /// Whether the search goes on.
     fn carry_out(&mut self, decision: Decision) -> bool {
         match decision {
-            Decision::BeginStage { position, .. } => {
+            Decision::BeginStage { position, rulings } => {
                 let name = self.space.stages[position].name.clone();
-                self.snapshot.stages.push(StageView::new(name));
+                self.snapshot.stages.push(StageView { rulings, ..StageView::new(name) });
             }
             Decision::Propose(proposal) => self.train(proposal),
             Decision::EndStage { winner, .. } => {
@@ -100,7 +100,7 @@ impl Replay<'_> {
         self.begun.extend(row);
         let Some(stage) = self.snapshot.stages.last_mut() else { return };
         let at = stage.trials.len();
-        stage.trials.push(TrialView {
+        stage.trials.insert(TrialView {
             id,
             number: proposal.number,
             parameters: proposal.parameters,
@@ -114,10 +114,13 @@ impl Replay<'_> {
         });
         let (state, last) = self.steps_of(id, at, row);
         let Some(stage) = self.snapshot.stages.last_mut() else { return };
-        let trial = &mut stage.trials[at];
-        trial.state = state;
+        stage.trials.change(at, |trial| {
+            trial.state = state;
+            if state == TrialState::Complete {
+                trial.scores = trial.curve.last().map(|point| point.scores);
+            }
+        });
         if state == TrialState::Complete {
-            trial.scores = trial.curve.last().map(|point| point.scores);
             self.incumbent = self.incumbent.min(last.unwrap_or(f64::INFINITY));
         }
         self.mark(self.steps);
@@ -142,7 +145,7 @@ impl Replay<'_> {
             let seconds = row.cost_per_step.unwrap_or(1.0);
             let Some(stage) = self.snapshot.stages.last_mut() else { break };
             let point = CurvePoint { epoch, train_loss: value, val_loss: value, scores, seconds };
-            stage.trials[at].curve.push(point);
+            stage.trials.change(at, |trial| trial.curve.push(point));
             let judged = verdict(self.space, &self.snapshot, id);
             if epoch < table.steps && matches!(judged, Verdict::Prune { .. }) {
                 return (TrialState::Pruned, None);

@@ -116,7 +116,7 @@ fn the_trials_of_a_stage_are_a_table() {
         trial(2, none.clone(), &[0.9, 0.8, 0.6], TrialState::Complete),
         trial(3, gru(16, 50), &[0.9], TrialState::Pruned),
     ];
-    let view = StageView { trials, ..StageView::new("one".into()) };
+    let view = StageView { trials: trials.into_iter().collect(), ..StageView::new("one".into()) };
     let table = Table::of_stage(&spec, &view).unwrap();
     assert_eq!((table.optimum, table.median, table.worst, table.steps), (0.5, 0.6, 0.8, 3));
     let of = |values: Value| table.row(table.find(&candidate(values)).unwrap()).curve.clone();

@@ -12,7 +12,7 @@ use super::sqlite::Store;
 use crate::ids::{StudyId, TrialId};
 use crate::search::candidate::Document;
 use crate::search::cost::Cost;
-use crate::search::snapshot::{Assignment, CurvePoint, Snapshot, StageView, TrialView};
+use crate::search::snapshot::{Action, Assignment, CurvePoint, Ruling, Snapshot, StageView, TrialView};
 use crate::search::state::TrialState;
 
 impl Store {
@@ -31,9 +31,10 @@ impl Store {
     /// Brings a snapshot of the same study up to now. Returns the trials that were added, or had not been finished, in the
     /// order of their ids: of a study of thousands a few, because finished ones never change.
     pub async fn refresh(&self, study: StudyId, snapshot: &mut Snapshot) -> Result<Vec<TrialId>, StoreError> {
-        let trials = || snapshot.stages.iter().flat_map(|stage| &stage.trials);
-        let last = trials().map(|trial| trial.id.0).max().unwrap_or(0);
-        let open: Vec<i64> = trials().filter(|t| !t.state.is_finished()).map(|t| t.id.0).collect();
+        let last =
+            snapshot.stages.iter().filter_map(|stage| stage.trials.last_id()).max().map_or(0, |id| id.0);
+        let open = snapshot.stages.iter().flat_map(|stage| stage.trials.open());
+        let open: Vec<i64> = open.map(|trial| trial.id.0).collect();
         let open = serde_json::Value::from(open).to_string();
         let mut read = self.read().await?;
         let positions = stages(&mut read, study, snapshot).await?;
@@ -61,11 +62,13 @@ impl Store {
             let curve = curves.remove(&id).unwrap_or_default();
             let cost = cost(&row)?;
             changed.push(id);
-            if let Some(known) = trials.iter_mut().rev().find(|trial| trial.id == id) {
-                (known.state, known.scores, known.curve, known.cost) = (state, scores, curve, cost);
+            if let Some(at) = trials.position(id) {
+                trials.change(at, |known| {
+                    (known.state, known.scores, known.curve, known.cost) = (state, scores, curve, cost);
+                });
                 continue;
             }
-            let trial = TrialView {
+            trials.insert(TrialView {
                 id,
                 number: count(&row, "number")?,
                 parameters: parameters.remove(&id).unwrap_or_default(),
@@ -76,9 +79,7 @@ impl Store {
                 curve,
                 scores,
                 cost,
-            };
-            let at = trials.partition_point(|other| other.number < trial.number);
-            trials.insert(at, trial);
+            });
         }
         Ok(changed)
     }
@@ -104,20 +105,38 @@ async fn stages(
          where study_id = ? and state <> 'waiting' order by position",
     )
     .bind(study.0)
-    .fetch_all(read)
+    .fetch_all(&mut *read)
     .await?;
     let mut positions = BTreeMap::new();
     for (at, row) in rows.iter().enumerate() {
-        positions.insert(row.try_get("id")?, at);
+        let id = row.try_get("id")?;
+        positions.insert(id, at);
         let winner = row.try_get::<Option<i64>, _>("winner_trial")?.map(TrialId);
         match snapshot.stages.get_mut(at) {
             Some(known) => known.winner = winner,
             None => {
-                snapshot.stages.push(StageView { winner, ..StageView::new(row.try_get("name")?) });
+                let rulings = rulings(read, id).await?;
+                snapshot.stages.push(StageView { winner, rulings, ..StageView::new(row.try_get("name")?) });
             }
         }
     }
     Ok(positions)
+}
+
+/// What was ruled on the choices of a stage when it began.
+async fn rulings(read: &mut SqliteConnection, stage: i64) -> Result<Vec<Ruling>, StoreError> {
+    let rows = sqlx::query("select * from stage_decisions where stage_id = ? order by id")
+        .bind(stage)
+        .fetch_all(read)
+        .await?;
+    let ruling = |row: &SqliteRow| {
+        let action: String = row.try_get("action")?;
+        let action = Action::from_text(&action)
+            .ok_or_else(|| StoreError::Damaged { what: format!("action \"{action}\" of a decision") })?;
+        let (parameter, reason) = (row.try_get("parameter")?, row.try_get("reason")?);
+        Ok(Ruling { parameter, value: json(row, "value")?, action, reason })
+    };
+    rows.iter().map(ruling).collect()
 }
 
 /// Brings what waits in the queues of stages into the snapshot.

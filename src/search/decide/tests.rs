@@ -10,7 +10,7 @@ use crate::search::sampler::REGISTRY;
 use crate::search::snapshot::{CurvePoint, Scores, TrialView, Verdict};
 use crate::search::space::{Condition, Domain, Parameter, ParameterSpace};
 use crate::search::state::TrialState;
-use crate::search::verdict;
+use crate::search::{Trials, verdict};
 
 const SPACE: &str = r#"{
   "fixed": {"tracks.count": 2},
@@ -63,16 +63,16 @@ impl Bench {
     fn carry_out(&mut self, decision: Decision) {
         self.log.push(format!("{decision:?}"));
         match decision {
-            Decision::BeginStage { position, .. } => {
+            Decision::BeginStage { position, rulings } => {
                 let name = self.space.stages[position].name.clone();
-                self.snapshot.stages.push(StageView::new(name));
+                self.snapshot.stages.push(StageView { rulings, ..StageView::new(name) });
             }
             Decision::Propose(p) => {
                 let id = TrialId(1000 + self.seeds.len() as i64);
                 self.seeds.insert(id, (p.seed, p.epochs));
                 let stage = self.snapshot.stages.last_mut().unwrap();
                 assert_eq!(p.number as usize, stage.trials.len());
-                stage.trials.push(TrialView {
+                stage.trials.insert(TrialView {
                     id,
                     number: p.number,
                     parameters: p.parameters,
@@ -96,23 +96,26 @@ impl Bench {
     /// One epoch of the first trial that is not finished.
     fn train(&mut self) {
         let trials = &mut self.snapshot.stages.last_mut().unwrap().trials;
-        let trial = trials.iter_mut().find(|t| !t.state.is_finished()).unwrap();
+        let at = trials.iter().position(|t| !t.state.is_finished()).unwrap();
+        let trial = &trials[at];
         let (seed, epochs) = self.seeds[&trial.id];
         let epoch = trial.curve.len() as u32 + 1;
         let scores =
             Scores { seld: Some(score(&trial.architecture.value(), seed, epoch)), ..Scores::default() };
-        trial.curve.push(CurvePoint { epoch, train_loss: 1.0, val_loss: 1.0, scores, seconds: 1.0 });
         let id = trial.id;
+        let point = CurvePoint { epoch, train_loss: 1.0, val_loss: 1.0, scores, seconds: 1.0 };
+        trials.change(at, |trial| trial.curve.push(point));
         let verdict = verdict(&self.space, &self.snapshot, id);
         let trials = &mut self.snapshot.stages.last_mut().unwrap().trials;
-        let trial = trials.iter_mut().find(|t| t.id == id).unwrap();
-        if epoch == epochs {
-            trial.state = TrialState::Complete;
-            trial.scores = Some(scores);
-        } else if verdict != Verdict::Continue {
-            assert_eq!(trial.repeat, 0, "repetitions are never pruned");
-            trial.state = TrialState::Pruned;
-        }
+        trials.change(at, |trial| {
+            if epoch == epochs {
+                trial.state = TrialState::Complete;
+                trial.scores = Some(scores);
+            } else if verdict != Verdict::Continue {
+                assert_eq!(trial.repeat, 0, "repetitions are never pruned");
+                trial.state = TrialState::Pruned;
+            }
+        });
     }
 
     fn run(mut self, capacity: usize) -> Self {
@@ -149,7 +152,10 @@ fn the_last_candidate_of_a_stage_without_a_winner_is_never_pruned() {
         scores: (state == TrialState::Complete).then(|| scored(seld)),
         cost: None,
     };
-    let view = |name: &str, trials| StageView { trials, ..StageView::new(name.to_owned()) };
+    let view = |name: &str, trials: Vec<TrialView>| StageView {
+        trials: trials.into_iter().collect(),
+        ..StageView::new(name.to_owned())
+    };
     let features = (0..3).map(|n| trial(n.into(), n, TrialState::Complete, 0.5)).collect();
     let others = (0..11).map(|n| trial(10 + i64::from(n), n, TrialState::Pruned, 0.9)).collect::<Vec<_>>();
     let judged = |others: &[TrialView]| {
@@ -207,7 +213,7 @@ fn proposed(sampler: &str, seed: u64) -> Vec<Assignment> {
                 Decision::Propose(proposal) => {
                     let loss = proposal.parameters["depth"].as_f64().unwrap() + (proposal.number % 3) as f64;
                     let scores = Scores { seld: Some(loss), ..Scores::default() };
-                    snapshot.stages[0].trials.push(TrialView {
+                    snapshot.stages[0].trials.insert(TrialView {
                         id: TrialId(i64::from(proposal.number) + 1),
                         number: proposal.number,
                         architecture: Document::from(&proposal.architecture),
@@ -293,10 +299,11 @@ fn what_people_enqueue_comes_first_and_beside_the_budget() {
     for number in 0..9 {
         bench.carry_out(Decision::Propose(Proposal { number, enqueued: None, ..trial.clone() }));
     }
-    for trial in &mut bench.snapshot.stages[0].trials {
+    let complete = |trial: &mut TrialView| {
         (trial.state, trial.scores) =
             (TrialState::Complete, Some(Scores { seld: Some(0.5), ..Scores::default() }));
-    }
+    };
+    (0..9).for_each(|at| bench.snapshot.stages[0].trials.change(at, complete));
     assert_eq!(proposals(&bench, 1)[0].enqueued, Some(EnqueuedId(5)));
     bench.snapshot.stages[0].enqueued.clear();
     assert!(matches!(decide(&bench.space, &bench.snapshot, 1, &())[..], [Decision::EndStage { .. }]));
@@ -360,11 +367,11 @@ fn with_several_workers_no_more_are_active_and_seeds_stay_the_same() {
 }
 
 fn two_candidates(first: &[Option<f64>], second: &[Option<f64>]) -> StageView {
-    let mut trials = Vec::new();
+    let mut trials = Trials::default();
     for (candidate, runs) in [(0, first), (1, second)] {
         for (repeat, score) in (0..).zip(runs) {
             let id = TrialId(10 * candidate + i64::from(repeat));
-            trials.push(TrialView {
+            trials.insert(TrialView {
                 id,
                 number: trials.len() as u32,
                 parameters: Assignment::new(),
@@ -415,7 +422,8 @@ fn a_stage_without_a_complete_trial_fails() {
     bench.carry_out(Decision::BeginStage { position: 0, rulings: Vec::new() });
     for _ in 0..3 {
         decide(&bench.space, &bench.snapshot, 1, &()).into_iter().for_each(|d| bench.carry_out(d));
-        bench.snapshot.stages[0].trials.last_mut().unwrap().state = TrialState::Failed;
+        let trials = &mut bench.snapshot.stages[0].trials;
+        trials.change(trials.len() - 1, |trial| trial.state = TrialState::Failed);
     }
     let decisions = decide(&bench.space, &bench.snapshot, 1, &());
     assert!(matches!(decisions.as_slice(), [Decision::FailStage { .. }]), "{decisions:?}");

@@ -37,7 +37,7 @@ impl Sampler for Auto {
         if planned.is_some_and(|planned| request.space.enumerate(planned).is_some()) {
             return Grid::default().sample(request, rng);
         }
-        let modelled = request.history.len() < MODELLED || rng.random_bool(STILL_MODELLED);
+        let modelled = request.history.count() < MODELLED || rng.random_bool(STILL_MODELLED);
         match modelled {
             true => self.model.sample(request, rng),
             false => Evolution::default().sample(request, rng),

@@ -43,12 +43,12 @@ pub(super) const KIND: Kind<dyn Sampler> = Kind {
 impl Sampler for Evolution {
     fn sample(&self, request: &Request<'_>, rng: &mut dyn Rng) -> Assignment {
         let Request { space, history, .. } = *request;
-        if history.len() < self.population.max(1) {
+        if history.count() < self.population.max(1) {
             return random::draw(space, rng);
         }
-        let finished = history.iter().rev().filter(|o| !o.running).take(self.population.max(1));
+        let population = history.latest(self.population.max(1));
         let competitors: Vec<&Observation<'_>> =
-            finished.sample(rng, self.tournament.clamp(1, history.len()));
+            population.iter().sample(rng, self.tournament.clamp(1, history.count()));
         let loss = |o: &&&Observation<'_>| ordered(o.loss());
         let Some(parent) = competitors.iter().min_by(|a, b| loss(a).total_cmp(&loss(b))) else {
             return random::draw(space, rng);

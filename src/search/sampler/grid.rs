@@ -43,7 +43,7 @@ impl Sampler for Grid {
         };
         let mut order: Vec<usize> = (0..all.len()).collect();
         rand::seq::SliceRandom::shuffle(order.as_mut_slice(), &mut rng::stream(request.seed, &["grid"]));
-        match order.get(request.history.len() + request.attempt) {
+        match order.get(request.history.count() + request.attempt) {
             Some(at) => all.swap_remove(*at),
             None => random::draw(request.space, rng),
         }

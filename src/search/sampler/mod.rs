@@ -53,13 +53,40 @@ impl Observation<'_> {
     }
 }
 
+/// The candidates of a stage so far, in the order of proposal. Samplers that need few of them ask for no more: there may be
+/// a hundred thousand.
+pub trait History {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// All of them.
+    fn all(&self) -> &[Observation<'_>];
+
+    /// Of those that have finished the latest, at most `count`, the last one first.
+    fn latest(&self, count: usize) -> Vec<Observation<'_>>;
+}
+
+impl History for Vec<Observation<'_>> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn all(&self) -> &[Observation<'_>] {
+        self
+    }
+
+    fn latest(&self, count: usize) -> Vec<Observation<'_>> {
+        self.iter().rev().filter(|o| !o.running).take(count).cloned().collect()
+    }
+}
+
 /// What a sampler is asked on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// What is searched.
     pub space: &'a ParameterSpace,
-    /// All candidates so far, in the order of proposal.
-    pub history: &'a [Observation<'a>],
+    /// All candidates so far.
+    pub history: &'a dyn History,
     /// Candidates that are planned in all, where that is known.
     pub planned: Option<usize>,
     /// How often the answer to the same question could not be used, because it was known or no valid candidate.

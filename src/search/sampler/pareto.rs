@@ -14,9 +14,13 @@ pub(super) type Losses = Vec<f64>;
 
 /// All losses of a candidate that has been trained; `None` for others.
 pub(super) fn losses(observation: &Observation<'_>) -> Option<Losses> {
-    let losses: Losses = observation.loss().into_iter().chain(observation.also.iter().copied()).collect();
-    (losses.len() == 1 + observation.also.len() && losses.iter().all(|loss| loss.is_finite()))
-        .then_some(losses)
+    let all = || observation.loss().into_iter().chain(observation.also.iter().copied());
+    is_known(observation).then(|| all().collect())
+}
+
+/// Whether a candidate has been trained.
+pub(super) fn is_known(observation: &Observation<'_>) -> bool {
+    observation.loss().is_some() && observation.also.iter().all(|loss| loss.is_finite())
 }
 
 /// Whether `a` is nowhere worse than `b` and somewhere better.

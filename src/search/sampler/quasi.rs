@@ -25,7 +25,7 @@ pub(super) const KIND: Kind<dyn Sampler> = Kind {
 impl Sampler for QuasiRandom {
     fn sample(&self, request: &Request<'_>, rng: &mut dyn Rng) -> Assignment {
         let parameters = request.space.parameters();
-        let index = request.history.len() + request.attempt;
+        let index = request.history.count() + request.attempt;
         if index >= MOST.1 {
             return random::draw(request.space, rng);
         }

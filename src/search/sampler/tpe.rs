@@ -46,10 +46,10 @@ pub(super) const KIND: Kind<dyn Sampler> = Kind {
 impl Sampler for Tpe {
     fn sample(&self, request: &Request<'_>, rng: &mut dyn Rng) -> Assignment {
         let Request { space, history, .. } = *request;
-        if history.len() < self.startup {
+        if history.count() < self.startup {
             return random::draw(space, rng);
         }
-        let (good, bad) = self.split(history);
+        let (good, bad) = self.split(history.all());
         let (good, bad) = (Parzen::new(space, &good), Parzen::new(space, &bad));
         let mut best: Option<(f64, Assignment)> = None;
         for _ in 0..self.candidates.max(1) {

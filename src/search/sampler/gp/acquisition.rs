@@ -28,11 +28,17 @@ impl Acquisition<'_> {
     /// The best of `candidates` draws and the neighbours of the best so far, improved one parameter at a time; one that is
     /// not known, unless none was found. `losses` are those of the history.
     pub(super) fn most_promising(&self, losses: &[f64], candidates: usize, rng: &mut dyn Rng) -> Assignment {
-        let Request { space, history, attempt, .. } = *self.request;
+        let Request { space, attempt, .. } = *self.request;
+        let history = self.request.history.all();
         let mut pool: Vec<Assignment> = (0..candidates.max(1)).map(|_| random::draw(space, rng)).collect();
         let mut order: Vec<usize> = (0..losses.len()).collect();
-        order.sort_by(|a, b| losses[*a].total_cmp(&losses[*b]).then(a.cmp(b)));
-        for at in order.into_iter().take(INCUMBENTS) {
+        let by_loss = |a: &usize, b: &usize| losses[*a].total_cmp(&losses[*b]).then(a.cmp(b));
+        if order.len() > INCUMBENTS {
+            order.select_nth_unstable_by(INCUMBENTS, by_loss);
+            order.truncate(INCUMBENTS);
+        }
+        order.sort_by(by_loss);
+        for at in order {
             pool.extend(neighbours(space, history[at].assignment, rng));
         }
         let mut found: Vec<(f64, Assignment)> = pool.into_iter().map(|a| (self.promise(&a), a)).collect();

@@ -11,11 +11,13 @@ const REACH: f64 = 2.0;
 /// well-suited to parallelize optimization", 2010: the constant liar). With them, in the same units, how far each may be off.
 pub(super) fn standardised(history: &[Observation<'_>]) -> (Vec<f64>, Vec<f64>) {
     let mut known: Vec<f64> = history.iter().filter_map(Observation::loss).collect();
-    known.sort_by(f64::total_cmp);
-    let (Some(best), Some(worst)) = (known.first().copied(), known.last().copied()) else {
+    if known.is_empty() {
         return (vec![0.0; history.len()], vec![0.0; history.len()]);
-    };
-    let median = known[(known.len() - 1) / 2];
+    }
+    let best = known.iter().copied().fold(f64::INFINITY, f64::min);
+    let worst = known.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let middle = (known.len() - 1) / 2;
+    let median = *known.select_nth_unstable_by(middle, f64::total_cmp).1;
     let most = if median > best { median + REACH * (median - best) } else { worst };
     let cut_off = |o: &Observation<'_>| match o.loss() {
         Some(loss) => loss.min(most),

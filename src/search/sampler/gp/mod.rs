@@ -33,6 +33,8 @@ const REMEMBERED: usize = 160;
 const ANEW: usize = 24;
 /// Least and most candidates drawn at random first, unless the options say how many.
 const STARTUP: (usize, usize) = (3, 8);
+/// Observations after which the shape stays: those that it is chosen by are few of so many.
+const SETTLED: usize = 4096;
 /// The latest candidates, looked at for having taught something.
 const LATEST: usize = 6;
 
@@ -74,7 +76,11 @@ pub(super) const KIND: Kind<dyn Sampler> = Kind {
 impl Sampler for GaussianProcess {
     fn sample(&self, request: &Request<'_>, rng: &mut dyn Rng) -> Assignment {
         let Request { space, history, .. } = *request;
-        if history.len() < self.startup(request.planned) || rng.random_bool(self.exploration(history)) {
+        if history.count() < self.startup(request.planned) {
+            return random::draw(space, rng);
+        }
+        let history = history.all();
+        if rng.random_bool(self.exploration(history)) {
             return random::draw(space, rng);
         }
         let axes = axes(space);
@@ -104,17 +110,20 @@ impl GaussianProcess {
     /// had exactly the loss of another. They taught nothing, as where the loss has plateaus, on which the process would go on
     /// forever.
     fn exploration(&self, history: &[Observation<'_>]) -> f64 {
-        let known = || history.iter().filter(|o| o.doubt == 0.0).filter_map(Observation::loss);
-        let is_tied = |loss: &f64| known().filter(|other| other == loss).nth(1).is_some();
-        let count = known().count();
-        let tied = known().skip(count.saturating_sub(LATEST)).filter(is_tied).count() as f64;
-        self.options.exploration.max(tied / count.clamp(1, LATEST) as f64).clamp(0.0, 1.0)
+        let known = || history.iter().rev().filter(|o| o.doubt == 0.0).filter_map(Observation::loss);
+        let latest: Vec<f64> = known().take(LATEST).collect();
+        let mut equal = [0; LATEST];
+        for loss in known() {
+            latest.iter().zip(&mut equal).for_each(|(own, equal)| *equal += usize::from(*own == loss));
+        }
+        let tied = equal.iter().filter(|equal| **equal > 1).count() as f64;
+        self.options.exploration.max(tied / latest.len().max(1) as f64).clamp(0.0, 1.0)
     }
 
     /// The shape by the first observations, up to the last number at which it is chosen anew.
     fn shape(&self, space: &ParameterSpace, axes: &[Axis], history: &[Observation<'_>]) -> Shape {
         let mut count = ANEW;
-        while count + count / 10 <= history.len() {
+        while count + count / 10 <= history.len().min(SETTLED) {
             count += count / 10;
         }
         let history = &history[..count.min(history.len())];

@@ -17,6 +17,7 @@ pub mod decode;
 pub mod detector;
 pub mod encoder;
 mod fusion;
+pub(crate) mod growth;
 mod lane;
 mod layers;
 pub mod meeting_place;

@@ -117,14 +117,21 @@ pub struct WarmStart {
     pub values: u64,
     /// Of all.
     pub of_values: u64,
+    /// Tensors of a wider or deeper encoder that are made from those of the other one.
+    #[serde(default)]
+    pub grown: usize,
     /// Names of the tensors that began as in any training.
     pub others: Vec<String>,
 }
 
 impl std::fmt::Display for WarmStart {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { from, tensors, of_tensors, values, of_values, .. } = self;
-        write!(f, "{tensors} of {of_tensors} tensors ({values} of {of_values} values) are those of {from}")
+        let Self { from, tensors, of_tensors, values, of_values, grown, .. } = self;
+        write!(f, "{tensors} of {of_tensors} tensors ({values} of {of_values} values) are those of {from}")?;
+        match grown {
+            0 => Ok(()),
+            _ => write!(f, ", and {grown} are grown from them"),
+        }
     }
 }
 

@@ -78,7 +78,7 @@ pub fn run(spec: &TrialSpec, progress: &mut dyn Progress) -> Result<Outcome, Err
     }
     // After it: descriptors are normalised as the other model's were.
     if let (None, Some(from)) = (&spec.resume_from, &spec.init_from) {
-        let taken = warm_start::copy(from, &trainer.variables())?;
+        let taken = warm_start::copy(from, &trainer.variables(), &spec.architecture.encoder)?;
         tracing::info!("{taken}; the others: {}", taken.others.join(", "));
         progress.warm_started(&taken);
         trainer.state.warm_start = Some(taken);

@@ -6,15 +6,20 @@ use tch::Tensor;
 
 use super::{Error, checkpoint};
 use crate::loss;
+use crate::model::arch::EncoderConfig;
 use crate::model::saved::{self, WarmStart};
-use crate::model::weights;
+use crate::model::{growth, weights};
 
 /// Copies into `variables` what has the same name and shape in a model folder or a checkpoint; of a checkpoint, the weights
-/// of its best epoch. Others keep their values.
+/// of its best epoch. Of the encoder, which `encoder` describes, what is larger is grown from it. Others keep their values.
 ///
 /// # Errors
 /// It cannot be read, or nothing of it fits.
-pub(super) fn copy(from: &Path, variables: &[(String, Tensor)]) -> Result<WarmStart, Error> {
+pub(super) fn copy(
+    from: &Path,
+    variables: &[(String, Tensor)],
+    encoder: &EncoderConfig,
+) -> Result<WarmStart, Error> {
     let _guard = tch::no_grad_guard();
     let known = if from.is_dir() {
         weights::read(&from.join(saved::WEIGHTS))?.tensors
@@ -32,7 +37,13 @@ pub(super) fn copy(from: &Path, variables: &[(String, Tensor)]) -> Result<WarmSt
                 report.tensors += 1;
                 report.values += values;
             }
-            None => report.others.push(name.clone()),
+            None => match growth::grown(name, variable, &known, encoder) {
+                Some(tensor) => {
+                    variable.shallow_clone().copy_(&tensor);
+                    report.grown += 1;
+                }
+                None => report.others.push(name.clone()),
+            },
         }
     }
     if report.tensors == 0 {

@@ -1,7 +1,7 @@
 //! Snapshots, and what waits to be tried.
 
 use super::*;
-use crate::search::snapshot::Assignment;
+use crate::search::snapshot::{Action, Assignment, Ruling};
 
 #[tokio::test]
 async fn what_people_enqueue_waits_until_a_trial_is_made_of_it() {
@@ -63,5 +63,22 @@ async fn a_snapshot_that_is_refreshed_is_the_same_as_a_new_one() {
             "what is finished never changes"
         );
     }
+    assert_eq!(kept, fixture.store.snapshot(fixture.study).await.unwrap());
+}
+
+#[tokio::test]
+async fn what_was_ruled_when_a_stage_began_is_part_of_it() {
+    let fixture = Fixture::new().await;
+    let ruling = |action| Ruling {
+        parameter: "encoder.width".into(),
+        value: json!([8, "x"]),
+        action,
+        reason: "worse".into(),
+    };
+    let rulings = [ruling(Action::Rarely), ruling(Action::Drop)];
+    let mut kept = fixture.store.snapshot(fixture.study).await.unwrap();
+    fixture.store.begin_stage(fixture.study, 1, &rulings).await.unwrap();
+    fixture.store.refresh(fixture.study, &mut kept).await.unwrap();
+    assert_eq!(kept.stages[1].rulings, rulings);
     assert_eq!(kept, fixture.store.snapshot(fixture.study).await.unwrap());
 }

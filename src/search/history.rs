@@ -2,10 +2,11 @@
 
 use std::cell::{LazyCell, OnceCell};
 
-use super::pruner::{Curve, Forecaster};
+use super::pruner::Forecaster;
 use super::sampler::{History, Observation};
 use super::snapshot::{Proposal, StageView, TrialView};
 use super::space::StageSpec;
+use super::stage::judged;
 use super::state::TrialState;
 
 /// All candidates of a stage in the order of proposal, the ones that are only proposed last. A pruned one counts with what it
@@ -23,9 +24,8 @@ impl<'a> StageHistory<'a> {
     pub(super) fn new(spec: &'a StageSpec, view: &'a StageView, proposed: &'a [Proposal]) -> Self {
         let forecaster = move || {
             // Only where there is something to forecast.
-            let curves = (view.trials.pruned() > 0)
-                .then(|| view.trials.candidates().map(|trial| Curve::new(&trial.curve, spec.objective)));
-            Forecaster::new(curves.into_iter().flatten(), spec.budget.epochs)
+            let trials = (view.trials.pruned() > 0).then(|| view.trials.candidates());
+            Forecaster::new(trials.into_iter().flatten().map(|trial| judged(spec, trial)), spec.budget.epochs)
         };
         Self { spec, view, proposed, forecaster: LazyCell::new(Box::new(forecaster)), all: OnceCell::new() }
     }
@@ -36,10 +36,10 @@ impl<'a> StageHistory<'a> {
                 trial.scores.and_then(|scores| self.spec.objective.loss(&scores)).map(|loss| (loss, 0.0))
             }
             TrialState::Pruned => {
-                let curve = Curve::new(&trial.curve, self.spec.objective);
-                let reached = curve.best(curve.epoch()).filter(|loss| loss.is_finite());
+                let judged = judged(self.spec, trial);
+                let reached = judged.curve.best(judged.curve.epoch()).filter(|loss| loss.is_finite());
                 let forecast =
-                    |loss| self.forecaster.forecast(&curve).map_or((loss, 0.0), |f| (f.mean, f.scale));
+                    |loss| self.forecaster.forecast(&judged).map_or((loss, 0.0), |f| (f.mean, f.scale));
                 reached.map(forecast)
             }
             TrialState::Failed | TrialState::Pending | TrialState::Running => None,

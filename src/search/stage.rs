@@ -3,7 +3,7 @@
 use super::pruner::{Curve, Judged};
 use super::sampler::dominates;
 use super::snapshot::{Snapshot, StageView, TrialView, Verdict};
-use super::space::{Budget, Objective, SearchSpace, StageSpec};
+use super::space::{Budget, SearchSpace, StageSpec};
 use super::state::TrialState;
 use crate::ids::TrialId;
 
@@ -28,14 +28,21 @@ pub fn verdict(space: &SearchSpace, snapshot: &Snapshot, trial: TrialId) -> Verd
         let number = |trial: &TrialView| (stage.name == view.name).then_some(trial.number);
         let epochs = space.stage(&stage.name).map_or(spec.budget.epochs, |stage| stage.budget.epochs);
         let peers = stage.trials.candidates().filter(|peer| peer.id != trial);
-        peers.map(move |peer| judged(peer, number(peer), spec.objective, epochs))
+        peers.map(move |peer| Judged { number: number(peer), epochs, ..judged(spec, peer) })
     });
-    let own = judged(own, Some(own.number), spec.objective, spec.budget.epochs);
+    let own = judged(spec, own);
     spec.pruner.judge(&own, &peers.collect::<Vec<_>>())
 }
 
-fn judged(trial: &TrialView, number: Option<u32>, objective: Objective, epochs: u32) -> Judged<'_> {
-    Judged { number, curve: Curve::new(&trial.curve, objective), epochs }
+/// A trial of a stage as its pruner sees it.
+pub(super) fn judged<'a>(spec: &'a StageSpec, trial: &'a TrialView) -> Judged<'a> {
+    Judged {
+        number: Some(trial.number),
+        space: &spec.space,
+        parameters: &trial.parameters,
+        curve: Curve::new(&trial.curve, spec.objective),
+        epochs: spec.budget.epochs,
+    }
 }
 
 /// What the candidates of a stage have taken so far.

@@ -3,6 +3,9 @@
 use crate::search::snapshot::CurvePoint;
 use crate::search::space::Objective;
 
+/// Two trials that agree over so many epochs are one training under two names.
+const TWIN_EPOCHS: usize = 3;
+
 /// A learning curve as losses: lower is better, and an undefined score is worse than any number.
 #[derive(Debug, Clone, Copy)]
 pub struct Curve<'a> {
@@ -28,9 +31,48 @@ impl<'a> Curve<'a> {
         (self.epoch() >= epoch).then_some(best)
     }
 
+    /// Whether all that was measured so far was measured of another trial before, to the last digit: over at least
+    /// [`TWIN_EPOCHS`] epochs with as many different losses, so that standing still is no likeness.
+    pub fn repeats(&self, other: &Self) -> bool {
+        if other.points.len() < self.points.len() {
+            return false;
+        }
+        let mut pairs = self.points.iter().zip(other.points);
+        if !pairs.all(|(own, other)| CurvePoint { seconds: own.seconds, ..*other } == *own) {
+            return false;
+        }
+        let mut losses: Vec<f64> = self.points.iter().filter_map(|p| self.objective.loss(&p.scores)).collect();
+        losses.sort_by(f64::total_cmp);
+        losses.dedup();
+        losses.len() >= TWIN_EPOCHS
+    }
+
     /// The first epoch with the smallest loss; `None` when no loss is defined.
     pub fn best_epoch(&self) -> Option<u32> {
         let known = self.points.iter().filter_map(|p| Some((self.objective.loss(&p.scores)?, p.epoch)));
         known.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))).map(|(_, epoch)| epoch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Trial;
+
+    fn repeats(own: &Trial, other: &Trial) -> bool {
+        own.judged().curve.repeats(&other.judged().curve)
+    }
+
+    #[test]
+    fn a_curve_repeats_another_when_all_that_was_measured_is_the_same() {
+        let other = Trial::of(0, &[0.9, 0.8, 0.7, 0.6]);
+        let mut own = Trial::of(1, &[0.9, 0.8, 0.7]);
+        assert!(repeats(&own, &other) && !repeats(&other, &own));
+        own.points[0].seconds = 7.0;
+        assert!(repeats(&own, &other), "time differs from run to run");
+        own.points[1].val_loss = 0.5;
+        assert!(!repeats(&own, &other));
+        assert!(!repeats(&Trial::of(1, &[0.9, 0.8]), &other), "two may be chance");
+        let still = Trial::of(0, &[1.0; 9]);
+        assert!(!repeats(&Trial::of(1, &[1.0; 5]), &still), "nothing has happened yet");
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! After Domhan et al., "Speeding up Automatic Hyperparameter Optimization of Deep Neural Networks by Extrapolation of
 //! Learning Curves" (2015), with a model that is learnt from the study's own curves in place of a set of formulas: how much a
-//! loss says early differs from task to task more than the look of curves does. Where it says nothing, nothing is ended.
+//! loss says early differs from task to task more than the look of curves does. Where it says nothing, nothing is ended. A
+//! trial that repeats another one to the last digit is ended as well: what it comes to is known.
 
 use std::sync::Arc;
 
@@ -50,14 +51,19 @@ impl Pruner for Extrapolation {
         if epoch <= self.warmup_epochs || epoch >= trial.epochs {
             return Verdict::Continue;
         }
+        let forecaster = Forecaster::new(peers.iter().copied(), trial.epochs);
+        if let Some(known) = forecaster.twin(trial) {
+            let reason =
+                format!("{epoch} epochs are the same as those of another trial, which came to {}", shown(known));
+            return Verdict::Prune { reason };
+        }
         let own = trial.curve.best(epoch).unwrap_or(f64::INFINITY);
         let others: Vec<f64> = peers.iter().filter_map(|peer| peer.curve.best(epoch)).collect();
         let better = others.iter().filter(|other| **other < own).count();
         if (better as f64) < self.keep * (others.len() + 1) as f64 {
             return Verdict::Continue;
         }
-        let forecaster = Forecaster::new(peers.iter().map(|peer| peer.curve), trial.epochs);
-        let beliefs = (forecaster.best(), forecaster.forecast(&trial.curve), forecaster.unknown());
+        let beliefs = (forecaster.best(), forecaster.forecast(trial), forecaster.unknown());
         let (Some(best), Some(forecast), Some(unknown)) = beliefs else { return Verdict::Continue };
         let chance = forecast.chance_below(best);
         if forecaster.count() < self.min_peers || chance >= self.chance * unknown.chance_below(best) {
@@ -123,6 +129,17 @@ mod tests {
         assert!(verdict(&ready, &curve(1.9, 1.1)[..3], &peers).is_some());
         assert_eq!(verdict(&ready, &curve(1.9, 1.1), &peers), None);
         assert_eq!(verdict(&ready, &[], &peers), None);
+    }
+
+    #[test]
+    fn what_repeats_another_is_ended_however_good_it_is() {
+        let peers: Vec<Vec<f64>> = (0..4).map(|n| curve(1.0 + 0.1 * f64::from(n), 0.2)).collect();
+        let pruner = Extrapolation::default();
+        let reason = verdict(&pruner, &peers[0][..3], &peers).unwrap();
+        assert_eq!(reason, "3 epochs are the same as those of another trial, which came to 0.2063");
+        assert_eq!(verdict(&pruner, &peers[0][..2], &peers), None);
+        let warm = Extrapolation { warmup_epochs: 3, ..pruner };
+        assert_eq!(verdict(&warm, &peers[0][..3], &peers), None);
     }
 
     #[test]

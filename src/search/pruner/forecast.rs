@@ -3,21 +3,22 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use nalgebra::{Matrix2, Vector2};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use super::Curve;
+use super::regression::{Prior, Regression};
+use super::{Curve, Judged};
 
 /// Fewest curves to the end that say anything.
 const LEAST: usize = 3;
 /// Losses further above the median than so many times the distance of the best one below it are cut off there, so that one
 /// that diverged does not bend the line.
 const REACH: f64 = 3.0;
-/// Observations that the prior of the slope counts as, which says that differences stay as they are.
-const SLOPE: f64 = 1.0;
-/// Degrees of freedom that the prior of the scatter counts as, which says that what trials reach early tells nothing.
-const SCATTER: f64 = 1.0;
-/// Keeps the precision of the slope from being singular where all curves stand at the same place.
+/// Differences between trials stay as they are, whatever the pace,
+const STANDING: Prior = Prior { slope: 1.0, weight: 1.0 };
+const PACE: Prior = Prior { slope: 0.0, weight: 1.0 };
+/// and what is trained says no more than that, which takes more to doubt: there are many parameters.
+const TRAIT: Prior = Prior { slope: 0.0, weight: 20.0 };
+/// The narrowest belief.
 const TINY: f64 = 1e-12;
 
 /// A belief about the loss that a trial will have in the end: a t distribution.
@@ -41,23 +42,26 @@ impl Forecast {
     }
 }
 
-/// From the best loss after so many epochs, and how fast it fell of late, to the loss in the end: Bayesian linear regression
-/// over the curves that were trained to the end, one for each number of epochs.
+/// From the best loss after so many epochs, how fast it fell of late, and what was trained, to the loss in the end: Bayesian
+/// linear regression over the trials that were trained to the end, one for each number of epochs.
 #[derive(Debug)]
 pub struct Forecaster<'a> {
-    complete: Vec<Curve<'a>>,
+    complete: Vec<Judged<'a>>,
+    traits: Vec<Vec<f64>>,
     epochs: u32,
-    planes: RefCell<BTreeMap<u32, Option<Plane>>>,
+    lines: RefCell<BTreeMap<u32, Option<Line>>>,
 }
 
 impl<'a> Forecaster<'a> {
-    /// By those of the curves that came as far as `epochs`, for trials that are to be trained as long.
-    pub fn new(curves: impl Iterator<Item = Curve<'a>>, epochs: u32) -> Self {
-        let is_complete = |curve: &Curve<'_>| curve.best(epochs).is_some_and(f64::is_finite);
-        Self { complete: curves.filter(is_complete).collect(), epochs, planes: RefCell::default() }
+    /// By those of the trials that came as far as `epochs`, for trials that are to be trained as long.
+    pub fn new(trials: impl Iterator<Item = Judged<'a>>, epochs: u32) -> Self {
+        let is_complete = |trial: &Judged<'_>| trial.curve.best(epochs).is_some_and(f64::is_finite);
+        let complete: Vec<Judged<'a>> = trials.filter(is_complete).collect();
+        let traits = complete.iter().map(Judged::traits).collect();
+        Self { complete, traits, epochs, lines: RefCell::default() }
     }
 
-    /// How many curves came to the end.
+    /// How many trials came to the end.
     pub fn count(&self) -> usize {
         self.complete.len()
     }
@@ -67,7 +71,7 @@ impl<'a> Forecaster<'a> {
         self.last().min_by(f64::total_cmp)
     }
 
-    /// The belief about a trial that has not begun; `None` when too few curves are known.
+    /// The belief about a trial that has not begun; `None` when too few are known.
     pub fn unknown(&self) -> Option<Forecast> {
         if self.count() < LEAST {
             return None;
@@ -80,36 +84,66 @@ impl<'a> Forecaster<'a> {
         Some(Forecast { mean, scale, freedom: count - 1.0 })
     }
 
-    /// The belief about what a curve will come to; `None` when it has no loss yet, or too few curves are known.
-    pub fn forecast(&self, curve: &Curve<'_>) -> Option<Forecast> {
-        let epoch = curve.epoch();
-        let stands = stands(curve, epoch)?;
-        let plane = *self.planes.borrow_mut().entry(epoch).or_insert_with(|| self.plane(epoch));
-        plane.map(|plane| plane.at(stands))
+    /// What the trial came to whose curve this one repeats, where there is one: a parameter may say nothing where others
+    /// have certain values, and all trials have the same seed.
+    pub fn twin(&self, trial: &Judged<'_>) -> Option<f64> {
+        let twin = self.complete.iter().find(|other| trial.curve.repeats(&other.curve));
+        twin.and_then(|twin| twin.curve.best(self.epochs))
+    }
+
+    /// The belief about what a trial will come to; `None` when it has no loss yet, or too few are known.
+    pub fn forecast(&self, trial: &Judged<'_>) -> Option<Forecast> {
+        if let Some(mean) = self.twin(trial) {
+            return Some(Forecast { mean, scale: 0.0, freedom: 1.0 });
+        }
+        let epoch = trial.curve.epoch();
+        let stands = stands(&trial.curve, epoch)?;
+        let mut lines = self.lines.borrow_mut();
+        let line = lines.entry(epoch).or_insert_with(|| self.line(epoch)).as_ref()?;
+        Some(line.regression.at(&row(stands, line.most, &trial.traits())))
     }
 
     fn last(&self) -> impl Iterator<Item = f64> {
-        self.complete.iter().filter_map(|curve| curve.best(self.epochs))
+        self.complete.iter().filter_map(|trial| trial.curve.best(self.epochs))
     }
 
-    fn plane(&self, epoch: u32) -> Option<Plane> {
-        let pair = |curve: &Curve<'_>| Some((stands(curve, epoch)?, curve.best(self.epochs)?));
-        let (early, mut last): (Vec<Vector2<f64>>, Vec<f64>) = self.complete.iter().filter_map(pair).unzip();
-        if early.len() < LEAST {
+    fn line(&self, epoch: u32) -> Option<Line> {
+        let triple = |(trial, traits): (&Judged<'a>, _)| {
+            Some((stands(&trial.curve, epoch)?, trial.curve.best(self.epochs)?, traits))
+        };
+        let known: Vec<_> = self.complete.iter().zip(&self.traits).filter_map(triple).collect();
+        if known.len() < LEAST {
             return None;
         }
-        let most = Vector2::from_fn(|at, _| most(early.iter().map(|stands| stands[at])));
-        let most_last = self::most(last.iter().copied());
-        last.iter_mut().for_each(|loss| *loss = loss.min(most_last));
-        Some(Plane::through(&early, &last, most))
+        let most = [0, 1].map(|at| most(known.iter().map(|(stands, ..)| stands[at])));
+        let most_last = self::most(known.iter().map(|(_, last, _)| *last));
+        let last: Vec<f64> = known.iter().map(|(_, last, _)| last.min(most_last)).collect();
+        let rows: Vec<Vec<f64>> = known.iter().map(|(stands, _, traits)| row(*stands, most, traits)).collect();
+        let width = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let mut priors = vec![TRAIT; width];
+        priors[..2].copy_from_slice(&[STANDING, PACE]);
+        Some(Line { regression: Regression::through(&rows, &last, &priors), most })
     }
 }
 
+#[derive(Debug)]
+struct Line {
+    regression: Regression,
+    /// Where trials stand is cut off here.
+    most: [f64; 2],
+}
+
+/// Where a trial stands and what it is.
+fn row(stands: [f64; 2], most: [f64; 2], traits: &[f64]) -> Vec<f64> {
+    let stands = [stands[0].min(most[0]), stands[1].min(most[1])];
+    stands.into_iter().chain(traits.iter().copied()).collect()
+}
+
 /// Where a curve stands after an epoch: its best loss, and how much larger that was after half of the epochs.
-fn stands(curve: &Curve<'_>, epoch: u32) -> Option<Vector2<f64>> {
+fn stands(curve: &Curve<'_>, epoch: u32) -> Option<[f64; 2]> {
     let now = curve.best(epoch).filter(|loss| loss.is_finite())?;
     let before = curve.best(epoch.div_ceil(2)).filter(|loss| loss.is_finite()).unwrap_or(now);
-    Some(Vector2::new(now, before - now))
+    Some([now, before - now])
 }
 
 /// Where losses that are far above the rest are cut off.
@@ -120,78 +154,26 @@ fn most(losses: impl Iterator<Item = f64>) -> f64 {
     if median > best { median + REACH * (median - best) } else { sorted[sorted.len() - 1] }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Plane {
-    count: f64,
-    /// Means of where curves stood, and of the losses in the end.
-    early: Vector2<f64>,
-    last: f64,
-    slope: Vector2<f64>,
-    /// Inverse of the precision of the slope, relative to the variance about the plane.
-    unsure: Matrix2<f64>,
-    /// Variance about the plane.
-    scatter: f64,
-    freedom: f64,
-    /// Where curves stand is cut off here.
-    most: Vector2<f64>,
-}
-
-impl Plane {
-    fn through(early: &[Vector2<f64>], last: &[f64], most: Vector2<f64>) -> Self {
-        let count = early.len() as f64;
-        let early: Vec<Vector2<f64>> = early.iter().map(|stands| stands.inf(&most)).collect();
-        let x = early.iter().sum::<Vector2<f64>>() / count;
-        let y = last.iter().sum::<f64>() / count;
-        let xx: Matrix2<f64> = early.iter().map(|e| (e - x) * (e - x).transpose()).sum();
-        let xy: Vector2<f64> = early.iter().zip(last).map(|(e, l)| (e - x) * (l - y)).sum();
-        let yy: f64 = last.iter().map(|l| (l - y).powi(2)).sum();
-        // Differences stay as they are, whatever the pace.
-        let expected = Vector2::new(1.0, 0.0);
-        let prior = Matrix2::from_diagonal(&(xx.diagonal() * (SLOPE / count)).add_scalar(TINY));
-        let precision = xx + prior;
-        let unsure = precision.try_inverse().unwrap_or_else(Matrix2::zeros);
-        let slope = unsure * (xy + prior * expected);
-        let off = slope - expected;
-        let about = yy - 2.0 * slope.dot(&xy) + slope.dot(&(xx * slope)) + off.dot(&(prior * off));
-        let freedom = count - 1.0 + SCATTER;
-        let scatter = (about.max(0.0) + SCATTER * yy / (count - 1.0)) / freedom;
-        Self { count, early: x, last: y, slope, unsure, scatter, freedom, most }
-    }
-
-    fn at(&self, stands: Vector2<f64>) -> Forecast {
-        let off = stands.inf(&self.most) - self.early;
-        let far = off.dot(&(self.unsure * off));
-        Forecast {
-            mean: self.last + self.slope.dot(&off),
-            scale: (self.scatter * (1.0 + 1.0 / self.count + far)).sqrt(),
-            freedom: self.freedom,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::search::snapshot::{CurvePoint, Scores};
-    use crate::search::space::Objective;
+    use serde_json::json;
 
-    fn points(losses: &[f64]) -> Vec<CurvePoint> {
-        let point = |(epoch, loss): (u32, &f64)| CurvePoint {
-            epoch,
-            train_loss: 1.0,
-            val_loss: 1.0,
-            scores: Scores { seld: Some(*loss), ..Scores::default() },
-            seconds: 1.0,
-        };
-        (1..).zip(losses).map(point).collect()
+    use super::super::testing::Trial;
+    use super::*;
+    use crate::search::space::{Domain, Parameter, ParameterSpace};
+
+    fn trial(losses: &[f64]) -> Trial {
+        Trial { epochs: 4, ..Trial::of(0, losses) }
     }
 
-    /// The forecast for `own` by curves of 4 epochs.
+    /// The forecast for `own` by trials of 4 epochs.
+    fn forecast_by(own: &Trial, trials: &[Trial]) -> Option<Forecast> {
+        Forecaster::new(trials.iter().map(Trial::judged), 4).forecast(&own.judged())
+    }
+
     fn forecast(own: &[f64], curves: &[[f64; 4]]) -> Option<Forecast> {
-        let curves: Vec<_> = curves.iter().map(|losses| points(losses)).collect();
-        let own = points(own);
-        let curve = |points| Curve::new(points, Objective::Seld);
-        Forecaster::new(curves.iter().map(|points| curve(points)), 4).forecast(&curve(&own))
+        let trials: Vec<Trial> = curves.iter().map(|curve| trial(curve)).collect();
+        forecast_by(&trial(own), &trials)
     }
 
     #[test]
@@ -241,5 +223,43 @@ mod tests {
         assert!((before.mean - after.mean).abs() < 0.05 && after.scale < 0.3, "{before:?} {after:?}");
         let belief = Forecaster::new(std::iter::empty(), 4).unknown();
         assert_eq!(belief, None);
+    }
+
+    #[test]
+    fn what_is_trained_says_what_the_curve_does_not() {
+        let parameter = |key: &str, domain| Parameter { key: key.into(), domain, when: Vec::new() };
+        let space = ParameterSpace::new(vec![
+            parameter("kind", Domain::Choice(vec![json!("slow"), json!("fast")])),
+            parameter("width", Domain::Int { low: 1, high: 64, step: 1, log: true }),
+        ])
+        .unwrap();
+        let of = |kind: &str, losses: &[f64]| Trial {
+            space: space.clone(),
+            parameters: [("kind".to_owned(), json!(kind)), ("width".to_owned(), json!(8))].into(),
+            ..trial(losses)
+        };
+        // Slow ones begin alike and end better.
+        let curve = |n: u32, last: f64| {
+            let first = 2.0 + 0.05 * f64::from(n * 7 % 10);
+            [first, first - 0.5, first - 1.0, last + 0.01 * f64::from(n % 4)]
+        };
+        let known: Vec<Trial> = (0..60)
+            .map(|n| if n % 3 == 0 { of("slow", &curve(n, 0.2)) } else { of("fast", &curve(n, 0.9)) })
+            .collect();
+        let own = [2.17, 1.67];
+        let (slow, fast) =
+            (forecast_by(&of("slow", &own), &known).unwrap(), forecast_by(&of("fast", &own), &known).unwrap());
+        assert!(slow.mean < 0.4 && fast.mean > 0.7, "{slow:?} {fast:?}");
+        let middling = forecast_by(&trial(&own), &known).unwrap();
+        assert!((middling.mean - 0.68).abs() < 0.05, "{middling:?}");
+    }
+
+    #[test]
+    fn one_that_repeats_another_comes_to_the_same() {
+        let known = [[2.0, 1.0, 0.7, 0.5], [2.0, 1.1, 0.8, 0.7], [2.0, 1.2, 0.9, 0.9], [2.0, 1.2, 0.8, 0.1]];
+        let same = forecast(&[2.0, 1.2, 0.8], &known).unwrap();
+        assert_eq!((same.mean, same.scale), (0.1, 0.0));
+        assert!(forecast(&[2.0, 1.2], &known).unwrap().scale > 0.0, "two epochs say too little");
+        assert!(forecast(&[2.0, 1.2, 0.81], &known).unwrap().scale > 0.0);
     }
 }

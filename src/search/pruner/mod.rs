@@ -8,6 +8,7 @@ mod hyperband;
 mod none;
 mod patience;
 mod percentile;
+mod regression;
 
 use std::fmt::Debug;
 
@@ -21,17 +22,29 @@ pub use patience::Patience;
 pub use percentile::Percentile;
 
 use super::registry::Registry;
-use super::snapshot::Verdict;
+use super::snapshot::{Assignment, Verdict};
+use super::space::ParameterSpace;
 
 /// A trial that is judged, or one that it is compared with.
 #[derive(Debug, Clone, Copy)]
 pub struct Judged<'a> {
     /// Position in its stage; `None` for one of an earlier stage.
     pub number: Option<u32>,
+    /// What the stage of the trial that is judged searches.
+    pub space: &'a ParameterSpace,
+    /// What it is in that space, and perhaps more: one of an earlier stage may have none of its parameters.
+    pub parameters: &'a Assignment,
     /// Its learning curve so far.
     pub curve: Curve<'a>,
     /// Epochs that it is to be trained for.
     pub epochs: u32,
+}
+
+impl Judged<'_> {
+    /// What it is, as numbers.
+    fn traits(&self) -> Vec<f64> {
+        self.space.traits(self.parameters)
+    }
 }
 
 /// Judges running trials.

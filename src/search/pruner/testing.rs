@@ -1,12 +1,14 @@
 //! Trials with made-up curves.
 
 use super::{Curve, Judged, Pruner};
-use crate::search::snapshot::{CurvePoint, Scores, Verdict};
-use crate::search::space::Objective;
+use crate::search::snapshot::{Assignment, CurvePoint, Scores, Verdict};
+use crate::search::space::{Objective, ParameterSpace};
 
 #[derive(Debug, Clone)]
 pub(super) struct Trial {
     pub(super) number: Option<u32>,
+    pub(super) space: ParameterSpace,
+    pub(super) parameters: Assignment,
     pub(super) points: Vec<CurvePoint>,
     pub(super) epochs: u32,
 }
@@ -21,15 +23,27 @@ impl Trial {
             scores: Scores { seld: Some(*loss), ..Scores::default() },
             seconds: 1.0,
         };
-        Self { number: Some(number), points: (1..).zip(losses).map(point).collect(), epochs: 100 }
+        Self {
+            number: Some(number),
+            space: ParameterSpace::default(),
+            parameters: Assignment::new(),
+            points: (1..).zip(losses).map(point).collect(),
+            epochs: 100,
+        }
     }
 
     pub(super) fn all(curves: &[&[f64]]) -> Vec<Self> {
         (0..).zip(curves).map(|(number, losses)| Self::of(number, losses)).collect()
     }
 
-    fn judged(&self) -> Judged<'_> {
-        Judged { number: self.number, curve: Curve::new(&self.points, Objective::Seld), epochs: self.epochs }
+    pub(super) fn judged(&self) -> Judged<'_> {
+        Judged {
+            number: self.number,
+            space: &self.space,
+            parameters: &self.parameters,
+            curve: Curve::new(&self.points, Objective::Seld),
+            epochs: self.epochs,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ mod problem;
 mod raw;
 mod recorded;
 mod spec;
+mod traits;
 
 pub use condition::{Condition, ParameterSpace};
 pub(super) use constraint::RawRange;

@@ -1,9 +1,7 @@
 //! Assignments as points: one coordinate for each parameter of a space, and how far two of them are apart.
 
-use serde_json::Value;
-
 use crate::search::snapshot::Assignment;
-use crate::search::space::{Domain, Parameter, ParameterSpace};
+use crate::search::space::{Parameter, ParameterSpace};
 
 /// How far a parameter that takes part is from one that does not, in the units of its scale.
 const ABSENCE: f64 = 0.5;
@@ -25,24 +23,16 @@ pub(super) type Point = Vec<f64>;
 
 /// How each parameter of a space is compared.
 pub(super) fn axes(space: &ParameterSpace) -> Vec<Axis> {
-    let axis = |parameter: &Parameter| match &parameter.domain {
-        Domain::Choice(values) if values.len() < 3 || !values.iter().all(Value::is_number) => Axis::Kind,
-        // Numbers as choices, widths or sizes of kernels, are on a scale as well.
-        Domain::Choice(_) | Domain::Int { .. } | Domain::Float { .. } => Axis::Scale,
+    let axis = |parameter: &Parameter| match parameter.domain.is_scale() {
+        true => Axis::Scale,
+        false => Axis::Kind,
     };
     space.parameters().iter().map(axis).collect()
 }
 
 /// The point of an assignment. What is not of a parameter's domain counts as absent.
 pub(super) fn place(space: &ParameterSpace, assignment: &Assignment) -> Point {
-    let coordinate = |parameter: &Parameter| {
-        let value = assignment.get(&parameter.key)?;
-        let (low, high) = parameter.domain.cell(value)?;
-        Some(match &parameter.domain {
-            Domain::Choice(values) => rank(values, value),
-            Domain::Int { .. } | Domain::Float { .. } => 0.5 * (low + high),
-        })
-    };
+    let coordinate = |parameter: &Parameter| parameter.domain.place(assignment.get(&parameter.key)?);
     space.parameters().iter().map(|parameter| coordinate(parameter).unwrap_or(f64::NAN)).collect()
 }
 
@@ -60,20 +50,12 @@ pub(super) fn distance(axis: Axis, a: f64, b: f64) -> f64 {
     }
 }
 
-/// The place of a choice: by size where all are numbers, else as listed.
-fn rank(values: &[Value], value: &Value) -> f64 {
-    let before = match values.iter().all(Value::is_number) {
-        true => values.iter().filter(|v| v.as_f64() < value.as_f64()).count(),
-        false => values.iter().position(|v| v == value).unwrap_or(0),
-    };
-    before as f64 / (values.len().max(2) - 1) as f64
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::search::space::Domain;
 
     #[test]
     fn numbers_are_on_a_scale_and_kinds_apart_wherever_they_stand() {

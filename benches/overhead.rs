@@ -1,5 +1,6 @@
 //! What the engine costs beside the training: seconds from a decision to a stored trial, in studies that have many trials
-//! already, with SQLite on disk; and trials that train nothing from their proposal to their end, beside Optuna's RDB storage.
+//! already, with SQLite on disk; and trials that train nothing from their proposal to their end, for eight workers at a time,
+//! beside Optuna's RDB storage.
 //!
 //! `cargo bench --bench overhead`. Optuna's row needs a Python with optuna, named by `OPTUNA_PYTHON`.
 
@@ -8,9 +9,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use at2seld::ids::{StageId, StudyId, WorkerId};
-use at2seld::search::snapshot::{Decision, Scores};
-use at2seld::search::{SearchSpace, decide};
-use at2seld::store::{Finish, NewStudy, NewWorker, Settings, Store};
+use at2seld::search::snapshot::{Decision, Proposal, Scores};
+use at2seld::search::{SearchSpace, Snapshot, decide};
+use at2seld::store::{Finish, NewStudy, NewTrial, NewWorker, Settings, Store};
 use serde_json::{Value, json};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -18,7 +19,9 @@ use sqlx::sqlite::SqliteConnectOptions;
 /// Trials that are timed, after one that is not.
 const TIMED: u32 = 40;
 /// Trials that train nothing, from an empty study on.
-const NOTHING: u32 = 300;
+const NOTHING: u32 = 400;
+/// Workers that they are for.
+const WORKERS: u32 = 8;
 const SAMPLERS: [&str; 6] = ["random", "evolution", "auto", "gp", "tpe", "nsga2"];
 
 /// Twelve parameters, as in the peers' figures.
@@ -75,15 +78,39 @@ impl Bench {
         let space = SearchSpace::from_document("bench", &document).expect("a space");
         let bench = Self { space, store, study, stage, worker };
         if filled > 0 {
-            let decisions = bench.decide(&bench.store.snapshot(study).await.expect("a snapshot"));
-            let Some(Decision::Propose(first)) = decisions.into_iter().next() else { panic!("no proposal") };
+            let snapshot = bench.store.snapshot(study).await.expect("a snapshot");
+            let first = &bench.decide(&snapshot, 1)[0];
             fill(&file, stage, study, &first.architecture, filled).await;
         }
         bench
     }
 
-    fn decide(&self, snapshot: &at2seld::search::Snapshot) -> Vec<Decision> {
-        decide(&self.space, snapshot, 1, &())
+    /// What is decided when so many trials may be open.
+    fn decide(&self, snapshot: &Snapshot, capacity: u32) -> Vec<Proposal> {
+        let proposal = |decision| match decision {
+            Decision::Propose(proposal) => proposal,
+            other => panic!("{other:?}"),
+        };
+        decide(&self.space, snapshot, capacity as usize, &()).into_iter().map(proposal).collect()
+    }
+
+    async fn propose(&self, snapshot: &mut Snapshot, capacity: u32) {
+        self.store.refresh(self.study, snapshot).await.expect("a snapshot");
+        let proposals = self.decide(snapshot, capacity);
+        let keys: Vec<String> = proposals.iter().map(|p| format!("{}-{}", self.stage, p.number)).collect();
+        let new: Vec<NewTrial<'_>> =
+            proposals.iter().zip(&keys).map(|(proposal, key)| NewTrial { proposal, key }).collect();
+        self.store.add_trials(self.stage, &new).await.expect("trials");
+    }
+
+    /// What a worker does that trains nothing.
+    async fn work(&self, trial: u32) {
+        let lease = Duration::from_secs(60);
+        let claim =
+            self.store.claim(self.study, self.worker, lease).await.expect("a claim").expect("a trial");
+        let scores = Scores { seld: Some(f64::from(trial * 7919 % 1000) / 1000.0), ..Scores::default() };
+        let end = Finish::Complete { scores, best_epoch: 1, model: "/m".into() };
+        self.store.finish(claim.trial, claim.attempt, &end).await.expect("an end");
     }
 
     /// Seconds from a look at the store to a stored trial, and to its end, the means of `trials`.
@@ -92,19 +119,9 @@ impl Bench {
         let (mut proposing, mut ending) = (Duration::ZERO, Duration::ZERO);
         for trial in 0..=trials {
             let begun = Instant::now();
-            self.store.refresh(self.study, &mut snapshot).await.expect("a snapshot");
-            for decision in self.decide(&snapshot) {
-                let Decision::Propose(proposal) = decision else { panic!("{decision:?}") };
-                let key = format!("{}-{}", self.stage, proposal.number);
-                self.store.add_trial(self.stage, &proposal, &key).await.expect("a trial");
-            }
+            self.propose(&mut snapshot, 1).await;
             let proposed = begun.elapsed();
-            let lease = Duration::from_secs(60);
-            let claim =
-                self.store.claim(self.study, self.worker, lease).await.expect("a claim").expect("a trial");
-            let scores = Scores { seld: Some(f64::from(trial * 7919 % 1000) / 1000.0), ..Scores::default() };
-            let end = Finish::Complete { scores, best_epoch: 1, model: "/m".into() };
-            self.store.finish(claim.trial, claim.attempt, &end).await.expect("an end");
+            self.work(trial).await;
             // The first look reads all that was there.
             if trial > 0 {
                 proposing += proposed;
@@ -112,6 +129,19 @@ impl Bench {
             }
         }
         (proposing.as_secs_f64() / f64::from(trials), ending.as_secs_f64() / f64::from(trials))
+    }
+
+    /// Trials a second that train nothing, proposed for several workers at once.
+    async fn rate(&self, trials: u32, workers: u32) -> f64 {
+        let mut snapshot = self.store.snapshot(self.study).await.expect("a snapshot");
+        let begun = Instant::now();
+        for trial in 0..trials {
+            if trial % workers == 0 {
+                self.propose(&mut snapshot, workers).await;
+            }
+            self.work(trial).await;
+        }
+        f64::from(trials) / begun.elapsed().as_secs_f64()
     }
 }
 
@@ -172,10 +202,13 @@ async fn main() {
         }
         println!("{sampler:<12} {:>18} {:>18} {:>18}", cells[0], cells[1], cells[2]);
     }
-    let begun = Instant::now();
-    Bench::new(folder.path(), "random", 0).await.run(NOTHING).await;
-    let own = f64::from(NOTHING) / begun.elapsed().as_secs_f64();
-    println!("\n{NOTHING} trials that train nothing, drawn at random: {own:.0} a second");
+    println!("\n{NOTHING} trials that train nothing, drawn at random");
+    let mut own = 0.0;
+    for workers in [1, WORKERS] {
+        let bench = Bench::new(&folder.path().join(workers.to_string()), "random", 0).await;
+        own = bench.rate(NOTHING, workers).await;
+        println!("for {workers} workers: {own:.0} a second");
+    }
     if let Ok(python) = std::env::var("OPTUNA_PYTHON") {
         let storage = format!("sqlite:///{}", folder.path().join("optuna.db").display());
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/overhead_optuna.py");

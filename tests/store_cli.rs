@@ -6,7 +6,7 @@ use std::path::Path;
 use assert_cmd::Command;
 use at2seld::search::snapshot::{Proposal, Scores};
 use at2seld::search::state::StudyState;
-use at2seld::store::{Finish, NewStudy, NewWorker, Settings, Store};
+use at2seld::store::{Finish, NewStudy, NewTrial, NewWorker, Settings, Store};
 use predicates::prelude::*;
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ async fn fill(folder: &Path) -> Store {
             init_from: None,
             enqueued: None,
         };
-        store.add_trial(stage, &proposal, &number.to_string()).await.unwrap();
+        store.add_trials(stage, &[NewTrial { proposal: &proposal, key: &number.to_string() }]).await.unwrap();
     }
     let lock_file = store.artifacts().workers().join("w.lock");
     let new = NewWorker { study, host: "elsewhere".into(), pid: 1, device: "cpu".into(), lock_file };

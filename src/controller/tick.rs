@@ -4,10 +4,10 @@ use super::error::ControllerError;
 use super::key::trial_key;
 use super::notice::{Notice, Watch};
 use super::study::Opened;
-use crate::search::snapshot::{Decision, Snapshot};
+use crate::search::snapshot::{Decision, Proposal, Snapshot};
 use crate::search::state::{StageState, StudyState};
 use crate::search::{self, StageSpec};
-use crate::store::StoreError;
+use crate::store::{NewTrial, StoreError};
 
 /// What a turn led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) enum Turn {
     Failed(String),
 }
 
-/// Decides on `snapshot` and writes the decisions, one transaction each.
+/// Decides on `snapshot` and writes the decisions: proposals in one transaction, any other in one of its own.
 pub(super) async fn turn(
     opened: &Opened,
     snapshot: &Snapshot,
@@ -30,10 +30,46 @@ pub(super) async fn turn(
 ) -> Result<Turn, ControllerError> {
     let decisions = search::decide(&opened.space, snapshot, opened.study.settings.workers, &opened.appraiser);
     let mut turn = Turn::Waiting;
+    let mut proposals = Vec::new();
     for decision in decisions {
-        turn = carry_out(opened, snapshot, decision, watch).await?;
+        match decision {
+            Decision::Propose(proposal) => proposals.push(proposal),
+            other => turn = carry_out(opened, snapshot, other, watch).await?,
+        }
+    }
+    if !proposals.is_empty() {
+        propose(opened, snapshot, proposals, watch).await?;
+        turn = Turn::Decided;
     }
     Ok(turn)
+}
+
+/// Adds trials to the current stage.
+async fn propose(
+    opened: &Opened,
+    snapshot: &Snapshot,
+    proposals: Vec<Proposal>,
+    watch: &mut dyn Watch,
+) -> Result<(), ControllerError> {
+    let Opened { store, study, .. } = opened;
+    let stage = store.stage_at(study.id, snapshot.stages.len().saturating_sub(1)).await?;
+    let mut keys = Vec::with_capacity(proposals.len());
+    for proposal in &proposals {
+        let weights = opened.weights.digest(&proposal.architecture);
+        let init_from = match proposal.init_from {
+            Some(trial) => Some(store.trial(trial).await?.key),
+            None => None,
+        };
+        keys.push(trial_key(study, proposal, weights.as_deref(), init_from.as_deref()));
+    }
+    let new: Vec<NewTrial<'_>> =
+        proposals.iter().zip(&keys).map(|(proposal, key)| NewTrial { proposal, key }).collect();
+    let trials = store.add_trials(stage, &new).await?;
+    for (trial, proposal) in trials.into_iter().zip(proposals) {
+        let (parameters, repeat_of) = (proposal.parameters, proposal.repeat_of);
+        watch.notice(&Notice::Proposed { trial, parameters, repeat_of });
+    }
+    Ok(())
 }
 
 async fn carry_out(
@@ -53,18 +89,7 @@ async fn carry_out(
             }
             rulings.into_iter().for_each(|ruling| watch.notice(&Notice::Ruled(ruling)));
         }
-        Decision::Propose(proposal) => {
-            let stage = store.stage_at(study.id, current).await?;
-            let weights = opened.weights.digest(&proposal.architecture);
-            let init_from = match proposal.init_from {
-                Some(trial) => Some(store.trial(trial).await?.key),
-                None => None,
-            };
-            let key = trial_key(study, &proposal, weights.as_deref(), init_from.as_deref());
-            let trial = store.add_trial(stage, &proposal, &key).await?;
-            let (parameters, repeat_of) = (proposal.parameters, proposal.repeat_of);
-            watch.notice(&Notice::Proposed { trial, parameters, repeat_of });
-        }
+        Decision::Propose(proposal) => propose(opened, snapshot, vec![proposal], watch).await?,
         Decision::EndStage { winner, reason } => {
             let stage = store.stage_at(study.id, current).await?;
             store.end_stage(stage, winner, &reason).await?;

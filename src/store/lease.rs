@@ -38,42 +38,51 @@ impl Store {
         if next_free(&mut *self.pool.acquire().await?, study, now).await?.is_none() {
             return Ok(None);
         }
-        let mut write = self.write().await?;
+        // After a power cut nobody trains it.
+        let mut write = self.write_unsynced().await?;
         let claim = loop {
-            let Some(trial) = next_free(&mut write, study, now).await? else { break None };
-            release_row(&mut write, trial).await?;
-            if reuse::complete_from_twin(&mut write, &self.artifacts, now, trial).await? {
-                continue;
+            let Some(free) = next_free(&mut write, study, now).await? else { break None };
+            if free.has_twin {
+                release_row(&mut write, free.trial).await?;
+                let trials = [free.trial];
+                if !reuse::complete_from_twins(&mut write, &self.artifacts, now, &trials).await?.is_empty() {
+                    continue;
+                }
             }
-            sqlx::query(
-                "update trials set state = ?, attempt = attempt + 1, worker_id = ?, lease_until = ?,
-                     started = coalesce(started, ?) where id = ?",
-            )
-            .bind(TrialState::Running.as_str())
-            .bind(worker.0)
-            .bind(until(now, lease))
-            .bind(now)
-            .bind(trial.0)
-            .execute(&mut *write)
-            .await?;
-            break Some(self.claimed(&mut write, trial).await?);
-        };
-        if let Some(claim) = &claim {
+            let claim = self.claimed(&mut write, free.trial, worker, until(now, lease), now).await?;
+            // Whoever is the first has nothing to forget.
+            if claim.attempt.0 > 1 {
+                report::forget_epochs_after(&mut write, claim.trial, claim.epochs_done).await?;
+            }
             let text =
                 format!("attempt {} by worker {worker}, from epoch {}", claim.attempt, claim.epochs_done);
             event::insert(&mut write, now, Some(study), Some(claim.trial), "trial", &text).await?;
-        }
+            break Some(claim);
+        };
         write.commit().await?;
         Ok(claim)
     }
 
-    async fn claimed(&self, write: &mut SqliteConnection, trial: TrialId) -> Result<Claim, StoreError> {
+    /// Gives a trial to a worker.
+    async fn claimed(
+        &self,
+        write: &mut SqliteConnection,
+        trial: TrialId,
+        worker: WorkerId,
+        until: i64,
+        now: i64,
+    ) -> Result<Claim, StoreError> {
         let row = sqlx::query(
-            "select trials.*, study_stages.position as stage_position, first.model as init_model
-             from trials join study_stages on study_stages.id = trials.stage_id
-                 left join trials as first on first.id = trials.init_from
-             where trials.id = ?",
+            "update trials set state = ?, attempt = attempt + 1, worker_id = ?, lease_until = ?,
+                 started = coalesce(started, ?)
+             where id = ?
+             returning *, (select position from study_stages where id = trials.stage_id) as stage_position,
+                 (select first.model from trials as first where first.id = trials.init_from) as init_model",
         )
+        .bind(TrialState::Running.as_str())
+        .bind(worker.0)
+        .bind(until)
+        .bind(now)
         .bind(trial.0)
         .fetch_one(&mut *write)
         .await?;
@@ -86,7 +95,6 @@ impl Store {
         } else {
             0
         };
-        report::forget_epochs_after(write, trial, epochs_done).await?;
         Ok(Claim {
             study: StudyId(row.try_get("study_id")?),
             stage: StageId(row.try_get("stage_id")?),
@@ -134,15 +142,24 @@ impl Store {
     }
 }
 
+/// A trial that may be claimed.
+struct Free {
+    trial: TrialId,
+    /// Whether another one with the same key is complete.
+    has_twin: bool,
+}
+
 /// The first trial that may be claimed, in the order of proposal, so that an interrupted study takes its trials
 /// in the same order as an undisturbed one.
 async fn next_free(
     write: &mut SqliteConnection,
     study: StudyId,
     now: i64,
-) -> Result<Option<TrialId>, StoreError> {
-    let id: Option<i64> = sqlx::query_scalar(
-        "select trials.id from trials join studies on studies.id = trials.study_id
+) -> Result<Option<Free>, StoreError> {
+    let row = sqlx::query(
+        "select trials.id, exists (
+             select 1 from trials as twin where twin.key = trials.key and twin.state = 'complete') as has_twin
+         from trials join studies on studies.id = trials.study_id
          where trials.study_id = ?1 and studies.state = 'running' and trials.state in ('pending', 'running')
            and (trials.state = 'pending' or (trials.state = 'running' and trials.lease_until <= ?2))
            and not exists (
@@ -155,7 +172,8 @@ async fn next_free(
     .bind(now)
     .fetch_optional(write)
     .await?;
-    Ok(id.map(TrialId))
+    row.map(|row| Ok(Free { trial: TrialId(row.try_get("id")?), has_twin: row.try_get("has_twin")? }))
+        .transpose()
 }
 
 /// Makes a trial pending, whoever held it.

@@ -43,6 +43,7 @@ pub use leaderboard::LeaderboardRow;
 pub use query::Rows;
 pub use sqlite::{Store, StoreOptions};
 pub use status::{BestTrial, StageStatus, StudyStatus};
+pub use trial::NewTrial;
 pub use types::{
     Claim, EpochReceipt, Event, Finish, NewStudy, NewWorker, Settings, Study, TrialDetails, WorkerRow,
 };

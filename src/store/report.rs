@@ -11,7 +11,7 @@ use super::sqlite::Store;
 use super::study::{study_state, transition};
 use super::types::{EpochReceipt, Finish};
 use super::{event, lease};
-use crate::ids::{Attempt, TrialId};
+use crate::ids::{Attempt, StudyId, TrialId};
 use crate::search::snapshot::{CurvePoint, Scores};
 use crate::search::state::TrialState;
 
@@ -81,29 +81,25 @@ impl Store {
     pub async fn finish(&self, trial: TrialId, attempt: Attempt, end: &Finish) -> Result<(), StoreError> {
         let now = self.now();
         let mut write = self.write().await?;
-        let study = held(&mut write, trial, attempt).await?;
         let state = end.state();
         if !TrialState::Running.can_become(state) {
             return Err(transition("trial", TrialState::Running, state));
         }
-        let (kind, text) = match end {
+        let held = Held { trial, attempt };
+        let (study, kind, text) = match end {
             Finish::Complete { scores, best_epoch, model } => {
-                store_scores(&mut write, trial, *best_epoch, scores).await?;
-                sqlx::query("update trials set model = ?, error = null where id = ?")
-                    .bind(self.artifacts.relative(model))
-                    .bind(trial.0)
-                    .execute(&mut *write)
-                    .await?;
+                let model = self.artifacts.relative(model);
+                let study = complete_row(&mut write, held, *best_epoch, scores, &model, now).await?;
                 let seld = scores.seld.map_or("undefined".into(), |seld| format!("{seld:.4}"));
-                ("trial", format!("complete: SELD {seld} at epoch {best_epoch}"))
+                (study, "trial", format!("complete: SELD {seld} at epoch {best_epoch}"))
             }
-            Finish::Pruned { reason } => ("prune", reason.clone()),
-            Finish::Failed { error } => ("trial", format!("failed: {error}")),
+            Finish::Pruned { reason } => {
+                (end_row(&mut write, held, state, reason, now).await?, "prune", reason.clone())
+            }
+            Finish::Failed { error } => {
+                (end_row(&mut write, held, state, error, now).await?, "trial", format!("failed: {error}"))
+            }
         };
-        if let Finish::Pruned { reason: error } | Finish::Failed { error } = end {
-            set_error(&mut write, trial, error).await?;
-        }
-        end_row(&mut write, trial, state, now).await?;
         event::insert(&mut write, now, Some(study), Some(trial), kind, &text).await?;
         Ok(write.commit().await?)
     }
@@ -126,11 +122,15 @@ impl Store {
             .fetch_one(&mut *write)
             .await?;
         let crashes = count(&row, "crashes")?;
-        set_error(&mut write, trial, error).await?;
         let state = if crashes >= max_attempts { TrialState::Failed } else { TrialState::Pending };
         match state {
-            TrialState::Failed => end_row(&mut write, trial, state, now).await?,
-            _ => lease::release_row(&mut write, trial).await?,
+            TrialState::Failed => {
+                end_row(&mut write, Held { trial, attempt }, state, error, now).await?;
+            }
+            _ => {
+                set_error(&mut write, trial, error).await?;
+                lease::release_row(&mut write, trial).await?;
+            }
         }
         let text = format!("crash {crashes} of at most {max_attempts}, now {state}: {error}");
         event::insert(&mut write, now, Some(study), Some(trial), "crash", &text).await?;
@@ -198,44 +198,74 @@ async fn summarise_curve(write: &mut SqliteConnection, trial: TrialId) -> Result
     Ok(())
 }
 
-async fn store_scores(
-    write: &mut SqliteConnection,
+async fn set_error(write: &mut SqliteConnection, trial: TrialId, error: &str) -> Result<(), StoreError> {
+    sqlx::query("update trials set error = ? where id = ?").bind(error).bind(trial.0).execute(write).await?;
+    Ok(())
+}
+
+/// A trial, and the attempt that may write about it.
+#[derive(Debug, Clone, Copy)]
+struct Held {
     trial: TrialId,
+    attempt: Attempt,
+}
+
+/// The last write about a trial with a result. Returns its study.
+async fn complete_row(
+    write: &mut SqliteConnection,
+    of: Held,
     best_epoch: u32,
     scores: &Scores,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "update trials set best_epoch = ?, seld = ?, er20 = ?, f20 = ?, le_cd = ?, lr_cd = ? where id = ?",
+    model: &str,
+    now: i64,
+) -> Result<StudyId, StoreError> {
+    let study = sqlx::query_scalar(
+        "update trials set state = ?, lease_until = null, ended = ?, best_epoch = ?, seld = ?, er20 = ?, f20 = ?,
+             le_cd = ?, lr_cd = ?, model = ?, error = null
+         where id = ? and attempt = ? and state = 'running' returning study_id",
     )
+    .bind(TrialState::Complete.as_str())
+    .bind(now)
     .bind(best_epoch)
     .bind(scores.seld)
     .bind(scores.er20)
     .bind(scores.f20)
     .bind(scores.le_cd)
     .bind(scores.lr_cd)
-    .bind(trial.0)
-    .execute(write)
+    .bind(model)
+    .bind(of.trial.0)
+    .bind(of.attempt.0)
+    .fetch_optional(&mut *write)
     .await?;
-    Ok(())
+    written(write, of, study).await
 }
 
-async fn set_error(write: &mut SqliteConnection, trial: TrialId, error: &str) -> Result<(), StoreError> {
-    sqlx::query("update trials set error = ? where id = ?").bind(error).bind(trial.0).execute(write).await?;
-    Ok(())
-}
-
-/// The last write about a trial.
+/// The last write about a trial without one. Returns its study.
 async fn end_row(
     write: &mut SqliteConnection,
-    trial: TrialId,
+    of: Held,
     state: TrialState,
+    error: &str,
     now: i64,
-) -> Result<(), StoreError> {
-    sqlx::query("update trials set state = ?, lease_until = null, ended = ? where id = ?")
-        .bind(state.as_str())
-        .bind(now)
-        .bind(trial.0)
-        .execute(write)
-        .await?;
-    Ok(())
+) -> Result<StudyId, StoreError> {
+    let study = sqlx::query_scalar(
+        "update trials set state = ?, lease_until = null, ended = ?, error = ?
+         where id = ? and attempt = ? and state = 'running' returning study_id",
+    )
+    .bind(state.as_str())
+    .bind(now)
+    .bind(error)
+    .bind(of.trial.0)
+    .bind(of.attempt.0)
+    .fetch_optional(&mut *write)
+    .await?;
+    written(write, of, study).await
+}
+
+/// The study of a trial that was written about, or why it was not.
+async fn written(write: &mut SqliteConnection, of: Held, study: Option<i64>) -> Result<StudyId, StoreError> {
+    match study {
+        Some(study) => Ok(StudyId(study)),
+        None => held(write, of.trial, of.attempt).await,
+    }
 }

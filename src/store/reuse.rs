@@ -1,5 +1,7 @@
 //! A candidate that was trained before under the same key is not trained again.
 
+use std::collections::BTreeSet;
+
 use sqlx::{Row, SqliteConnection};
 
 use super::artifacts::Artifacts;
@@ -8,36 +10,39 @@ use super::event;
 use crate::ids::{StudyId, TrialId};
 use crate::search::state::TrialState;
 
-/// Completes a pending trial with the result of a complete one with the same key whose model still exists.
-/// Returns whether there was one.
-pub(super) async fn complete_from_twin(
+/// Completes those of some pending trials that have a complete one with the same key whose model still exists, with its
+/// result. Returns them.
+pub(super) async fn complete_from_twins(
     write: &mut SqliteConnection,
     artifacts: &Artifacts,
     now: i64,
-    trial: TrialId,
-) -> Result<bool, StoreError> {
+    trials: &[TrialId],
+) -> Result<BTreeSet<TrialId>, StoreError> {
+    let ids: Vec<i64> = trials.iter().map(|trial| trial.0).collect();
     let twins = sqlx::query(
-        "select twin.id, twin.model, trials.study_id
+        "select trials.id, twin.id as twin, twin.model, trials.study_id
          from trials join trials as twin on twin.key = trials.key and twin.id <> trials.id
-         where trials.id = ? and twin.state = ? order by twin.id",
+         where trials.id in (select value from json_each(?)) and twin.state = ? order by trials.id, twin.id",
     )
-    .bind(trial.0)
+    .bind(serde_json::Value::from(ids).to_string())
     .bind(TrialState::Complete.as_str())
     .fetch_all(&mut *write)
     .await?;
+    let mut complete = BTreeSet::new();
     for row in twins {
+        let trial = TrialId(row.try_get("id")?);
         let model: Option<String> = row.try_get("model")?;
-        if !model.is_some_and(|model| artifacts.resolve(&model).exists()) {
+        if complete.contains(&trial) || !model.is_some_and(|model| artifacts.resolve(&model).exists()) {
             continue;
         }
-        let twin = TrialId(row.try_get("id")?);
+        let twin = TrialId(row.try_get("twin")?);
         copy_result(write, twin, trial, now).await?;
         let study = StudyId(row.try_get("study_id")?);
         let text = format!("complete: same candidate as trial {twin}");
         event::insert(write, now, Some(study), Some(trial), "trial", &text).await?;
-        return Ok(true);
+        complete.insert(trial);
     }
-    Ok(false)
+    Ok(complete)
 }
 
 async fn copy_result(

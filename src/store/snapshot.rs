@@ -39,8 +39,6 @@ impl Store {
         let mut read = self.read().await?;
         let positions = stages(&mut read, study, snapshot).await?;
         enqueued(&mut read, &positions, snapshot).await?;
-        let mut parameters = parameters(&mut read, study, last).await?;
-        let mut curves = curves(&mut read, study, last, &open).await?;
         let rows = sqlx::query(
             // By id, of which there are few, and not by study: the plus keeps SQLite from that.
             "select * from trials
@@ -52,6 +50,18 @@ impl Store {
         .bind(&open)
         .fetch_all(&mut *read)
         .await?;
+        let is_added =
+            rows.last().map(|row| row.try_get::<i64, _>("id")).transpose()?.is_some_and(|id| id > last);
+        let mut parameters = match is_added {
+            true => parameters(&mut read, study, last).await?,
+            false => BTreeMap::new(),
+        };
+        // One that waits may have been trained before.
+        let attempts = rows.iter().map(|row| row.try_get::<i64, _>("attempt"));
+        let mut curves = match attempts.collect::<Result<Vec<i64>, _>>()?.iter().any(|attempt| *attempt > 0) {
+            true => curves(&mut read, study, last, &open).await?,
+            false => BTreeMap::new(),
+        };
         let mut changed = Vec::with_capacity(rows.len());
         for row in rows {
             let id = TrialId(row.try_get("id")?);

@@ -43,6 +43,8 @@ fn system_clock() -> i64 {
 #[derive(Clone)]
 pub struct Store {
     pub(super) pool: SqlitePool,
+    /// Whose commits wait for no disk.
+    unsynced: SqlitePool,
     pub(super) path: PathBuf,
     pub(super) artifacts: Artifacts,
     pub(super) options: StoreOptions,
@@ -107,18 +109,19 @@ impl Store {
             .max_connections(4)
             // The database's own time-out must be the one that speaks.
             .acquire_timeout(options.busy_timeout * 3)
-            .connect_with(
-                plain
-                    .create_if_missing(create)
-                    .foreign_keys(true)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    // A commit is one synced write for minutes of training: losing a finished trial to a power
-                    // cut would cost more than all syncs of a study.
-                    .synchronous(SqliteSynchronous::Full),
-            )
-            .await?;
+            // A connection to a file does not get lost.
+            .test_before_acquire(false);
+        let connect = plain
+            .create_if_missing(create)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A commit is one synced write for minutes of training: losing a finished trial to a power cut would cost more
+            // than all syncs of a study.
+            .synchronous(SqliteSynchronous::Full);
+        let unsynced = pool.clone().connect_lazy_with(connect.clone().synchronous(SqliteSynchronous::Normal));
+        let pool = pool.connect_with(connect).await?;
         let artifacts = Artifacts::beside(path).map_err(io)?;
-        let store = Self { pool, path: path.to_owned(), artifacts, options };
+        let store = Self { pool, unsynced, path: path.to_owned(), artifacts, options };
         // Opening a current store takes no write lock, so that it never waits for a writer.
         if found != Some(known) {
             store.migrate().await?;
@@ -157,6 +160,12 @@ impl Store {
         Ok(self.pool.begin_with("begin immediate").await?)
     }
 
+    /// The same for what is done again in the same way where a power cut takes it, and nothing was trained for. The next synced
+    /// commit makes it as safe, in its place in the order of all.
+    pub(super) async fn write_unsynced(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        Ok(self.unsynced.begin_with("begin immediate").await?)
+    }
+
     /// Begins a transaction that sees one state of the database throughout.
     pub(super) async fn read(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         Ok(self.pool.begin().await?)
@@ -164,6 +173,7 @@ impl Store {
 
     /// Closes all connections; what was committed stays.
     pub async fn close(&self) {
+        self.unsynced.close().await;
         self.pool.close().await;
     }
 }

@@ -12,6 +12,7 @@ use crate::ids::{Attempt, StageId, StudyId, TrialId, WorkerId};
 use crate::search::snapshot::{CurvePoint, Proposal, Scores};
 use crate::search::state::{StudyState, TrialState};
 
+mod adding;
 mod interleaved;
 mod snapshot;
 
@@ -45,6 +46,20 @@ fn new_study(name: &str) -> NewStudy {
     }
 }
 
+fn proposal(number: u32) -> Proposal {
+    Proposal {
+        number,
+        parameters: [("encoder.width".to_owned(), json!(number))].into(),
+        architecture: json!({"encoder": {"width": number}}),
+        seed: 7,
+        repeat: 0,
+        repeat_of: None,
+        epochs: 3,
+        init_from: None,
+        enqueued: None,
+    }
+}
+
 fn url(folder: &Path) -> String {
     format!("sqlite:{}", folder.join("s.db").display())
 }
@@ -72,18 +87,8 @@ impl Fixture {
     }
 
     async fn add_after(&self, number: u32, key: &str, init_from: Option<TrialId>) -> TrialId {
-        let proposal = Proposal {
-            number,
-            parameters: [("encoder.width".to_owned(), json!(number))].into(),
-            architecture: json!({"encoder": {"width": number}}),
-            seed: 7,
-            repeat: 0,
-            repeat_of: None,
-            epochs: 3,
-            init_from,
-            enqueued: None,
-        };
-        self.store.add_trial(self.stage, &proposal, key).await.unwrap()
+        let proposal = Proposal { init_from, ..proposal(number) };
+        self.store.add_trials(self.stage, &[NewTrial { proposal: &proposal, key }]).await.unwrap()[0]
     }
 
     async fn claim(&self) -> Option<Claim> {

@@ -1,5 +1,7 @@
 //! Trials: adding them, and reading one with all its details.
 
+use std::collections::BTreeMap;
+
 use sqlx::{QueryBuilder, Row, SqliteConnection};
 
 use super::error::StoreError;
@@ -11,46 +13,54 @@ use crate::ids::{Attempt, StageId, StudyId, TrialId};
 use crate::search::snapshot::{CurvePoint, Proposal};
 use crate::search::state::TrialState;
 
+/// A trial that is to be added.
+#[derive(Debug, Clone, Copy)]
+pub struct NewTrial<'a> {
+    /// What is to be trained.
+    pub proposal: &'a Proposal,
+    /// Identifies everything that determines its score.
+    pub key: &'a str,
+}
+
+/// Trials that one statement adds: it may have so many values.
+const AT_ONCE: usize = 100;
+
 impl Store {
-    /// Adds a pending trial to a stage.
+    /// Adds pending trials to a stage, all of them or none. Returns their ids, in the same order.
     ///
-    /// `key` identifies everything that determines its score. When a complete trial with the same key exists
-    /// anywhere in the store, and its model still lies where it was, the new trial is complete at once, with the
-    /// other's scores, curve and model.
+    /// When a complete trial with the same key exists anywhere in the store, and its model still lies where it was, the new
+    /// trial is complete at once, with the other's scores, curve and model.
     ///
     /// # Errors
-    /// [`StoreError::TrialExists`] when the stage has a trial with this number.
-    pub async fn add_trial(
-        &self,
-        stage: StageId,
-        proposal: &Proposal,
-        key: &str,
-    ) -> Result<TrialId, StoreError> {
+    /// [`StoreError::TrialExists`] when the stage has a trial with one of the numbers.
+    pub async fn add_trials(&self, stage: StageId, new: &[NewTrial<'_>]) -> Result<Vec<TrialId>, StoreError> {
         let now = self.now();
-        let mut write = self.write().await?;
+        // Whatever a power cut takes is proposed again.
+        let mut write = self.write_unsynced().await?;
         let study: Option<i64> = sqlx::query_scalar("select study_id from study_stages where id = ?")
             .bind(stage.0)
             .fetch_optional(&mut *write)
             .await?;
         let study = StudyId(study.ok_or(StoreError::UnknownId { kind: "stage", id: stage.0 })?);
-        let trial = insert(&mut write, study, stage, proposal, key, now).await?;
-        if !proposal.parameters.is_empty() {
-            // All at once: each statement takes as long as writing a dozen rows.
-            let mut insert = QueryBuilder::new("insert into trial_parameters (trial_id, name, value) ");
-            insert.push_values(&proposal.parameters, |mut row, (name, value)| {
-                row.push_bind(trial.0).push_bind(name).push_bind(value.to_string());
-            });
-            insert.build().execute(&mut *write).await?;
+        let mut ids = Vec::with_capacity(new.len());
+        for new in new.chunks(AT_ONCE) {
+            let added = insert(&mut write, study, stage, new, now).await?;
+            insert_parameters(&mut write, new, &added).await?;
+            for (new, id) in new.iter().zip(&added) {
+                if let Some(enqueued) = new.proposal.enqueued {
+                    enqueue::take(&mut write, enqueued, *id).await?;
+                }
+            }
+            let proposed = |(new, id): (&NewTrial<'_>, &TrialId)| {
+                (Some(*id), format!("proposed as {}", new.proposal.number))
+            };
+            let events: Vec<_> = new.iter().zip(&added).map(proposed).collect();
+            event::insert_all(&mut write, now, Some(study), "trial", &events).await?;
+            reuse::complete_from_twins(&mut write, &self.artifacts, now, &added).await?;
+            ids.extend(added);
         }
-        if let Some(enqueued) = proposal.enqueued {
-            enqueue::take(&mut write, enqueued, trial).await?;
-        }
-        let number = proposal.number;
-        event::insert(&mut write, now, Some(study), Some(trial), "trial", &format!("proposed as {number}"))
-            .await?;
-        reuse::complete_from_twin(&mut write, &self.artifacts, now, trial).await?;
         write.commit().await?;
-        Ok(trial)
+        Ok(ids)
     }
 
     /// A trial with its curve.
@@ -93,40 +103,78 @@ impl Store {
     }
 }
 
+/// The ids of the new trials, in the same order.
 async fn insert(
     write: &mut SqliteConnection,
     study: StudyId,
     stage: StageId,
-    proposal: &Proposal,
-    key: &str,
+    new: &[NewTrial<'_>],
     now: i64,
-) -> Result<TrialId, StoreError> {
-    let inserted = sqlx::query_scalar(
+) -> Result<Vec<TrialId>, StoreError> {
+    let mut insert = QueryBuilder::new(
         "insert into trials (study_id, stage_id, number, key, architecture, seed, repeat, repeat_of,
-             epochs_budget, init_from, state, created)
-         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id",
-    )
-    .bind(study.0)
-    .bind(stage.0)
-    .bind(proposal.number)
-    .bind(key)
-    .bind(proposal.architecture.to_string())
-    .bind(proposal.seed.cast_signed())
-    .bind(proposal.repeat)
-    .bind(proposal.repeat_of.map(|t| t.0))
-    .bind(proposal.epochs)
-    .bind(proposal.init_from.map(|t| t.0))
-    .bind(TrialState::Pending.as_str())
-    .bind(now)
-    .fetch_one(write)
-    .await;
-    match inserted {
-        Ok(id) => Ok(TrialId(id)),
+             epochs_budget, init_from, state, created) ",
+    );
+    insert.push_values(new, |mut row, NewTrial { proposal, key }| {
+        row.push_bind(study.0)
+            .push_bind(stage.0)
+            .push_bind(proposal.number)
+            .push_bind(*key)
+            .push_bind(proposal.architecture.to_string())
+            .push_bind(proposal.seed.cast_signed())
+            .push_bind(proposal.repeat)
+            .push_bind(proposal.repeat_of.map(|t| t.0))
+            .push_bind(proposal.epochs)
+            .push_bind(proposal.init_from.map(|t| t.0))
+            .push_bind(TrialState::Pending.as_str())
+            .push_bind(now);
+    });
+    insert.push(" returning id, number");
+    let rows = match insert.build().fetch_all(&mut *write).await {
+        Ok(rows) => rows,
         Err(e) if e.as_database_error().is_some_and(|e| e.is_unique_violation()) => {
-            Err(StoreError::TrialExists { number: proposal.number })
+            return Err(existing(write, stage, new).await?);
         }
-        Err(e) => Err(e.into()),
+        Err(e) => return Err(e.into()),
+    };
+    // In which order rows are returned is not said.
+    let ids = rows.iter().map(|row| Ok((count(row, "number")?, TrialId(row.try_get("id")?))));
+    let ids = ids.collect::<Result<BTreeMap<u32, TrialId>, StoreError>>()?;
+    Ok(new.iter().filter_map(|new| ids.get(&new.proposal.number).copied()).collect())
+}
+
+/// Which of the numbers there is already.
+async fn existing(
+    write: &mut SqliteConnection,
+    stage: StageId,
+    new: &[NewTrial<'_>],
+) -> Result<StoreError, StoreError> {
+    let known: Vec<u32> = sqlx::query_scalar("select number from trials where stage_id = ?")
+        .bind(stage.0)
+        .fetch_all(write)
+        .await?;
+    let numbers: Vec<u32> = new.iter().map(|new| new.proposal.number).collect();
+    let is_double = |(at, number): &(usize, &u32)| known.contains(number) || numbers[..*at].contains(number);
+    let number = numbers.iter().enumerate().find(is_double).map_or(0, |(_, number)| *number);
+    Ok(StoreError::TrialExists { number })
+}
+
+async fn insert_parameters(
+    write: &mut SqliteConnection,
+    new: &[NewTrial<'_>],
+    ids: &[TrialId],
+) -> Result<(), StoreError> {
+    let values =
+        new.iter().zip(ids).flat_map(|(new, id)| new.proposal.parameters.iter().map(move |p| (id, p)));
+    let values: Vec<_> = values.collect();
+    for values in values.chunks(AT_ONCE * AT_ONCE) {
+        let mut insert = QueryBuilder::new("insert into trial_parameters (trial_id, name, value) ");
+        insert.push_values(values, |mut row, (id, (name, value))| {
+            row.push_bind(id.0).push_bind(*name).push_bind(value.to_string());
+        });
+        insert.build().execute(&mut *write).await?;
     }
+    Ok(())
 }
 
 async fn curve(read: &mut SqliteConnection, trial: TrialId) -> Result<Vec<CurvePoint>, StoreError> {

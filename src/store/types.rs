@@ -149,7 +149,7 @@ impl Finish {
 pub struct TrialDetails {
     /// Its id.
     pub id: TrialId,
-    /// What determines its score: see [`Store::add_trial`](super::Store::add_trial).
+    /// What determines its score: see [`Store::add_trials`](super::Store::add_trials).
     pub key: String,
     /// Its study.
     pub study: StudyId,

@@ -9,7 +9,7 @@ use super::*;
 use crate::ids::{StageId, StudyId, TrialId, WorkerId};
 use crate::search::snapshot::{Proposal, Verdict};
 use crate::search::state::{StudyState, TrialState};
-use crate::store::{NewStudy, Settings, Store, TrialDetails};
+use crate::store::{NewStudy, NewTrial, Settings, Store, TrialDetails};
 
 /// Speaks the protocol: `spec` waits for a trial and sets $folder and $first, `epoch N` reports one and waits
 /// for the answer, `finish` completes the trial.
@@ -104,7 +104,10 @@ impl Bench {
             init_from: None,
             enqueued: None,
         };
-        self.store.add_trial(self.stage, &proposal, &number.to_string()).await.unwrap()
+        self.store
+            .add_trials(self.stage, &[NewTrial { proposal: &proposal, key: &number.to_string() }])
+            .await
+            .unwrap()[0]
     }
 
     /// Works until nothing is left to do, or `wanted` ends the study sooner.

@@ -41,7 +41,8 @@ impl<'a> Curve<'a> {
         if !pairs.all(|(own, other)| CurvePoint { seconds: own.seconds, ..*other } == *own) {
             return false;
         }
-        let mut losses: Vec<f64> = self.points.iter().filter_map(|p| self.objective.loss(&p.scores)).collect();
+        let mut losses: Vec<f64> =
+            self.points.iter().filter_map(|p| self.objective.loss(&p.scores)).collect();
         losses.sort_by(f64::total_cmp);
         losses.dedup();
         losses.len() >= TWIN_EPOCHS

@@ -16,6 +16,11 @@ use crate::search::registry::Kind;
 use crate::search::schema;
 use crate::search::snapshot::Verdict;
 
+/// Every so many trials one is trained to its end to see whether the model is right,
+const CHECKED: u32 = 10;
+/// once so many have come to their end.
+const SETTLED: usize = 16;
+
 /// Options of the pruner.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -25,6 +30,9 @@ pub struct Extrapolation {
     pub chance: f64,
     /// Share of the trials that came as far whose best ones go on all the same, from 0 to 1: a model of few curves errs.
     pub keep: f64,
+    /// Most of all epochs that may go to trials that go on whatever the model says, every tenth one, from 0 to 1: it learns from
+    /// what it let pass alone, and would not see that it ends good ones.
+    pub checks: f64,
     /// Epochs that every trial gets.
     pub warmup_epochs: u32,
     /// No trial is ended before so many others came to the end; at least 3.
@@ -33,7 +41,7 @@ pub struct Extrapolation {
 
 impl Default for Extrapolation {
     fn default() -> Self {
-        Self { chance: 0.5, keep: 0.3, warmup_epochs: 0, min_peers: 4 }
+        Self { chance: 0.5, keep: 0.3, checks: 0.2, warmup_epochs: 0, min_peers: 4 }
     }
 }
 
@@ -45,6 +53,18 @@ pub(super) const KIND: Kind<dyn Pruner> = Kind {
     options: schema::of::<Extrapolation>,
 };
 
+impl Extrapolation {
+    /// Whether a trial goes on to check the model. Those of earlier stages are no checks of it.
+    fn is_check(&self, trial: &Judged<'_>, peers: &[Judged<'_>]) -> bool {
+        let is_check =
+            |trial: &Judged<'_>| trial.number.is_some_and(|number| number % CHECKED == CHECKED - 1);
+        let epochs = |peer: &Judged<'_>| u64::from(peer.curve.epoch());
+        let all: u64 = peers.iter().map(epochs).sum();
+        let checks: u64 = peers.iter().filter(|peer| is_check(peer)).map(epochs).sum();
+        is_check(trial) && (checks as f64) < self.checks * all as f64
+    }
+}
+
 impl Pruner for Extrapolation {
     fn judge(&self, trial: &Judged<'_>, peers: &[Judged<'_>]) -> Verdict {
         let epoch = trial.curve.epoch();
@@ -53,14 +73,17 @@ impl Pruner for Extrapolation {
         }
         let forecaster = Forecaster::new(peers.iter().copied(), trial.epochs);
         if let Some(known) = forecaster.twin(trial) {
-            let reason =
-                format!("{epoch} epochs are the same as those of another trial, which came to {}", shown(known));
+            let reason = format!(
+                "{epoch} epochs are the same as those of another trial, which came to {}",
+                shown(known)
+            );
             return Verdict::Prune { reason };
         }
         let own = trial.curve.best(epoch).unwrap_or(f64::INFINITY);
         let others: Vec<f64> = peers.iter().filter_map(|peer| peer.curve.best(epoch)).collect();
         let better = others.iter().filter(|other| **other < own).count();
-        if (better as f64) < self.keep * (others.len() + 1) as f64 {
+        let is_checked = forecaster.count() >= SETTLED && self.is_check(trial, peers);
+        if is_checked || (better as f64) < self.keep * (others.len() + 1) as f64 {
             return Verdict::Continue;
         }
         let beliefs = (forecaster.best(), forecaster.forecast(trial), forecaster.unknown());
@@ -140,6 +163,21 @@ mod tests {
         assert_eq!(verdict(&pruner, &peers[0][..2], &peers), None);
         let warm = Extrapolation { warmup_epochs: 3, ..pruner };
         assert_eq!(verdict(&warm, &peers[0][..3], &peers), None);
+    }
+
+    #[test]
+    fn now_and_then_one_goes_on_to_check_the_model() {
+        let peers: Vec<Vec<f64>> =
+            (0..16).map(|n| curve(1.0 + 0.1 * f64::from(n), 0.2 + 0.1 * f64::from(n))).collect();
+        let own = &curve(2.45, 1.65)[..3];
+        let goes_on = |number: u32, checks: f64, peers: &[Vec<f64>]| {
+            let pruner = Extrapolation { checks, ..Extrapolation::default() };
+            judge(&pruner, &Trial { epochs: 8, ..Trial::of(number, own) }, &trials(peers)).is_none()
+        };
+        assert!(goes_on(19, 0.2, &peers) && !goes_on(18, 0.2, &peers));
+        // Trial 9 has had one sixteenth of all epochs.
+        assert!(!goes_on(19, 0.05, &peers) && !goes_on(19, 0.0, &peers));
+        assert!(!goes_on(19, 0.2, &peers[..15]));
     }
 
     #[test]

@@ -118,7 +118,8 @@ impl<'a> Forecaster<'a> {
         let most = [0, 1].map(|at| most(known.iter().map(|(stands, ..)| stands[at])));
         let most_last = self::most(known.iter().map(|(_, last, _)| *last));
         let last: Vec<f64> = known.iter().map(|(_, last, _)| last.min(most_last)).collect();
-        let rows: Vec<Vec<f64>> = known.iter().map(|(stands, _, traits)| row(*stands, most, traits)).collect();
+        let rows: Vec<Vec<f64>> =
+            known.iter().map(|(stands, _, traits)| row(*stands, most, traits)).collect();
         let width = rows.iter().map(Vec::len).max().unwrap_or(0);
         let mut priors = vec![TRAIT; width];
         priors[..2].copy_from_slice(&[STANDING, PACE]);
@@ -247,8 +248,10 @@ mod tests {
             .map(|n| if n % 3 == 0 { of("slow", &curve(n, 0.2)) } else { of("fast", &curve(n, 0.9)) })
             .collect();
         let own = [2.17, 1.67];
-        let (slow, fast) =
-            (forecast_by(&of("slow", &own), &known).unwrap(), forecast_by(&of("fast", &own), &known).unwrap());
+        let (slow, fast) = (
+            forecast_by(&of("slow", &own), &known).unwrap(),
+            forecast_by(&of("fast", &own), &known).unwrap(),
+        );
         assert!(slow.mean < 0.4 && fast.mean > 0.7, "{slow:?} {fast:?}");
         let middling = forecast_by(&trial(&own), &known).unwrap();
         assert!((middling.mean - 0.68).abs() < 0.05, "{middling:?}");

@@ -110,7 +110,12 @@ mod tests {
             let line = Regression::through(&rows, &targets, &[Prior { slope: 0.0, weight }]);
             line.at(&[2.0]).mean - line.at(&[1.0]).mean
         };
-        assert!((slope(0.0) - 1.0).abs() < 1e-6 && (slope(3.0) - 0.5).abs() < 1e-6, "{} {}", slope(0.0), slope(3.0));
+        assert!(
+            (slope(0.0) - 1.0).abs() < 1e-6 && (slope(3.0) - 0.5).abs() < 1e-6,
+            "{} {}",
+            slope(0.0),
+            slope(3.0)
+        );
     }
 
     #[test]

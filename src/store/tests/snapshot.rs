@@ -14,17 +14,12 @@ async fn what_people_enqueue_waits_until_a_trial_is_made_of_it() {
     let [(id, document)] = snapshot.stages[0].enqueued.as_slice() else { panic!("{snapshot:?}") };
     assert_eq!((snapshot.stages[0].name.as_str(), document), (name.as_str(), &wish));
     let proposal = Proposal {
-        number: 0,
         parameters: Assignment::new(),
         architecture: wish.clone(),
-        seed: 7,
-        repeat: 0,
-        repeat_of: None,
-        epochs: 3,
-        init_from: None,
         enqueued: Some(*id),
+        ..proposal(0)
     };
-    fixture.store.add_trial(fixture.stage, &proposal, "k").await.unwrap();
+    fixture.store.add_trials(fixture.stage, &[NewTrial { proposal: &proposal, key: "k" }]).await.unwrap();
     let changed = fixture.store.refresh(fixture.study, &mut snapshot).await.unwrap();
     assert_eq!((changed.len(), snapshot.stages[0].enqueued.len()), (1, 0));
     let unknown = enqueue(Some("elsewhere")).await.unwrap_err();
@@ -80,5 +75,18 @@ async fn what_was_ruled_when_a_stage_began_is_part_of_it() {
     fixture.store.begin_stage(fixture.study, 1, &rulings).await.unwrap();
     fixture.store.refresh(fixture.study, &mut kept).await.unwrap();
     assert_eq!(kept.stages[1].rulings, rulings);
+    assert_eq!(kept, fixture.store.snapshot(fixture.study).await.unwrap());
+}
+
+#[tokio::test]
+async fn what_a_released_trial_had_reached_stays_known() {
+    let fixture = Fixture::new().await;
+    fixture.add(0, "k").await;
+    let mut kept = fixture.store.snapshot(fixture.study).await.unwrap();
+    let claim = fixture.claim().await.unwrap();
+    fixture.report(&claim, 1).await.unwrap();
+    fixture.store.release(claim.trial, claim.attempt).await.unwrap();
+    fixture.store.refresh(fixture.study, &mut kept).await.unwrap();
+    assert_eq!(kept.stages[0].trials[0].curve.len(), 1);
     assert_eq!(kept, fixture.store.snapshot(fixture.study).await.unwrap());
 }

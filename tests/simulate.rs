@@ -56,6 +56,23 @@ fn samplers_and_pruners_stand_side_by_side_and_a_seed_fixes_all() {
 }
 
 #[test]
+fn without_names_the_defaults_are_compared_and_a_sampler_by_itself_without_a_pruner() {
+    let named = |flags: &[&str]| {
+        let rows = json(&[flags, &["--budgets", "25", "--seeds", "6"]].concat());
+        let row = &rows[0];
+        let text = |key: &str| row[key].as_str().unwrap().to_owned();
+        (text("sampler"), text("pruner"), row["regret_percent"].as_f64().unwrap())
+    };
+    let (sampler, pruner, default) = named(&[]);
+    assert_eq!((sampler.as_str(), pruner.as_str()), ("auto", "curve"));
+    let (sampler, pruner, random) = named(&["--sampler", "random"]);
+    assert_eq!((sampler.as_str(), pruner.as_str()), ("random", "none"));
+    assert!(default < random, "{default} {random}");
+    let (sampler, pruner, _) = named(&["--pruner", "median"]);
+    assert_eq!((sampler.as_str(), pruner.as_str()), ("auto", "median"));
+}
+
+#[test]
 fn a_model_finds_better_ones_than_random_search() {
     let rows = json(&["--sampler", "random,gp,auto", "--budgets", "40", "--seeds", "10"]);
     let regret = |at: usize| rows[at]["regret_percent"].as_f64().unwrap();

@@ -53,6 +53,7 @@ async fn fill(folder: &Path) -> Store {
             repeat_of: None,
             epochs: 3,
             init_from: None,
+            again_of: None,
             enqueued: None,
         };
         store.add_trials(stage, &[NewTrial { proposal: &proposal, key: &number.to_string() }]).await.unwrap();

@@ -15,7 +15,7 @@ use crate::fs::FileError;
 use crate::report::regret::Comparison;
 use crate::report::table::Table as Printed;
 use crate::report::{self, picture};
-use crate::search::SearchSpace;
+use crate::search::{SearchSpace, StageSpec};
 use crate::search::{pruner, sampler};
 use crate::simulate::{Mark, Setting, Table, regret, replay, whole_table};
 
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     /// Samplers to compare [default: those of the space file, or that of the program]
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = PossibleValuesParser::new(sampler::REGISTRY.names()))]
     sampler: Vec<String>,
-    /// Pruners to compare, each with each sampler [default: those of the space file, or that of the program]
+    /// Pruners to compare, each with each sampler [default: those of the space file; none beside --sampler; else that of the program]
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = PossibleValuesParser::new(pruner::REGISTRY.names()))]
     pruner: Vec<String>,
     /// When to look at what was found, in whole trainings
@@ -155,17 +155,21 @@ fn kinds(args: &Args, table: &Table) -> anyhow::Result<Vec<Kind>> {
         [] => vec![None],
         names => names.iter().cloned().map(Some).collect::<Vec<_>>(),
     };
+    let pruners = match (&args.space, args.sampler.as_slice(), args.pruner.as_slice()) {
+        // Samplers that are compared are compared by themselves.
+        (None, [_, ..], []) => vec![Some(pruner::REGISTRY.default_name().to_owned())],
+        (.., pruners) => named(pruners),
+    };
     let mut kinds = Vec::new();
     for sampler in named(&args.sampler) {
-        for pruner in named(&args.pruner) {
+        for pruner in pruners.clone() {
             let setting = Setting { sampler: sampler.clone(), pruner };
             let space = setting.space(&file.display().to_string(), &document, table).map_err(input)?;
-            let name = |key: &str, name: &Option<String>, default: &str| {
-                name.clone().unwrap_or_else(|| names(&document, key, default))
-            };
+            let of_sampler = |_: &StageSpec| sampler::REGISTRY.default_name();
+            let of_pruner = |stage: &StageSpec| pruner::default_of(&stage.budget);
             kinds.push(Kind {
-                sampler: name("sampler", &setting.sampler, sampler::REGISTRY.default_name()),
-                pruner: name("pruner", &setting.pruner, pruner::REGISTRY.default_name()),
+                sampler: setting.sampler.unwrap_or_else(|| names(&document, "sampler", &space, of_sampler)),
+                pruner: setting.pruner.unwrap_or_else(|| names(&document, "pruner", &space, of_pruner)),
                 space,
             });
         }
@@ -181,11 +185,16 @@ fn read_document(path: &Path, table: &Table) -> anyhow::Result<Value> {
 }
 
 /// The names that the stages of a space file have for a sampler or pruner.
-fn names(document: &Value, key: &str, default: &str) -> String {
+fn names(
+    document: &Value,
+    key: &str,
+    space: &SearchSpace,
+    usual: impl Fn(&StageSpec) -> &'static str,
+) -> String {
     let stages = document.get("stages").and_then(Value::as_array).into_iter().flatten();
     let name = |stage: &Value| stage.get(key)?.get("kind")?.as_str().map(str::to_owned);
-    let mut names: Vec<String> =
-        stages.map(|stage| name(stage).unwrap_or_else(|| default.to_owned())).collect();
+    let named = |(stage, spec)| name(stage).unwrap_or_else(|| usual(spec).to_owned());
+    let mut names: Vec<String> = stages.zip(&space.stages).map(named).collect();
     names.dedup();
     names.join("+")
 }

@@ -96,6 +96,7 @@ mod tests {
             repeat_of: None,
             epochs: 5,
             init_from: None,
+            again_of: None,
             enqueued: None,
         }
     }

@@ -32,6 +32,8 @@ pub enum Notice {
         parameters: Assignment,
         /// The trial that it repeats with another seed.
         repeat_of: Option<TrialId>,
+        /// The trial that was ended early and is tried again.
+        again_of: Option<TrialId>,
     },
     /// A trial has trained one more epoch.
     Epoch {
@@ -115,6 +117,9 @@ impl fmt::Display for Notice {
             }
             Self::Proposed { trial, repeat_of: Some(original), .. } => {
                 write!(f, "trial {trial}: trial {original} again with another seed")
+            }
+            Self::Proposed { trial, again_of: Some(ended), .. } => {
+                write!(f, "trial {trial}: trial {ended} again, which by now looks promising")
             }
             Self::Proposed { trial, parameters, .. } => {
                 write!(f, "trial {trial}:")?;

@@ -66,8 +66,8 @@ async fn propose(
         proposals.iter().zip(&keys).map(|(proposal, key)| NewTrial { proposal, key }).collect();
     let trials = store.add_trials(stage, &new).await?;
     for (trial, proposal) in trials.into_iter().zip(proposals) {
-        let (parameters, repeat_of) = (proposal.parameters, proposal.repeat_of);
-        watch.notice(&Notice::Proposed { trial, parameters, repeat_of });
+        let Proposal { parameters, repeat_of, again_of, .. } = proposal;
+        watch.notice(&Notice::Proposed { trial, parameters, repeat_of, again_of });
     }
     Ok(())
 }

@@ -110,6 +110,13 @@ impl Drawer<'_> {
         if proposals.len() == free || spent.is_all_of(&self.spec.budget) {
             return proposals.into_iter().map(Decision::Propose).collect();
         }
+        if proposals.is_empty()
+            && let Some(ended) = stage::second_chance(self.spec, self.view)
+        {
+            spent.trials += 1;
+            documents.push(ended.architecture.clone());
+            proposals.push(self.again(ended));
+        }
         while proposals.len() < free && !spent.is_all_of(&self.spec.budget) {
             let number = (self.view.trials.len() + proposals.len()) as u32;
             let drawn = self.draw(number, &StageHistory::new(self.spec, self.view, &proposals), &documents);
@@ -132,8 +139,16 @@ impl Drawer<'_> {
             repeat: 0,
             repeat_of: None,
             epochs: self.spec.budget.epochs,
+            again_of: None,
             enqueued: None,
         }
+    }
+
+    /// A pruned candidate, from the beginning.
+    fn again(&self, ended: &TrialView) -> Proposal {
+        let number = self.view.trials.len() as u32;
+        let (parameters, architecture) = (ended.parameters.clone(), ended.architecture.value());
+        Proposal { again_of: Some(ended.id), ..self.proposal(number, parameters, architecture) }
     }
 
     /// Up to `free` of those that people want tried, whatever the budget, the constraints and the space say. Of the stage's

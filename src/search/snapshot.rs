@@ -119,6 +119,8 @@ pub struct Proposal {
     pub repeat: u32,
     /// See [`TrialView::repeat_of`].
     pub repeat_of: Option<TrialId>,
+    /// The trial that was pruned and is tried again with this one.
+    pub again_of: Option<TrialId>,
     /// Epochs to train.
     pub epochs: u32,
     /// The trial whose weights it begins with, where they fit.

@@ -1,5 +1,8 @@
 //! The rules of one stage: what its trials say, which are promoted, which one wins, which are ended early.
 
+use std::collections::HashMap;
+
+use super::candidate::Document;
 use super::pruner::{Curve, Judged};
 use super::sampler::dominates;
 use super::snapshot::{Snapshot, StageView, TrialView, Verdict};
@@ -32,6 +35,21 @@ pub fn verdict(space: &SearchSpace, snapshot: &Snapshot, trial: TrialId) -> Verd
     });
     let own = judged(spec, own);
     spec.pruner.judge(&own, &peers.collect::<Vec<_>>())
+}
+
+/// The pruned candidate that should be tried again, which none is twice.
+pub(super) fn second_chance<'a>(spec: &StageSpec, view: &'a StageView) -> Option<&'a TrialView> {
+    if view.trials.pruned() == 0 || !spec.pruner.reconsiders() {
+        return None;
+    }
+    let mut times: HashMap<&Document, u32> = HashMap::new();
+    view.trials.candidates().for_each(|trial| *times.entry(&trial.architecture).or_default() += 1);
+    let is_ended = |trial: &&TrialView| trial.state == TrialState::Pruned && times[&trial.architecture] == 1;
+    let ended: Vec<&TrialView> = view.trials.candidates().filter(is_ended).collect();
+    let judged = |trial| judged(spec, trial);
+    let peers: Vec<Judged<'_>> = view.trials.candidates().map(judged).collect();
+    let at = spec.pruner.second_chance(&ended.iter().copied().map(judged).collect::<Vec<_>>(), &peers)?;
+    ended.get(at).copied()
 }
 
 /// A trial of a stage as its pruner sees it.

@@ -217,7 +217,7 @@ fn what_pruning_saves_is_spent_on_others() {
     let pruned =
         json!({"sampler": {"kind": "random"}, "pruner": {"kind": "asha", "min_epochs": 1, "eta": 2.0}});
     let marks = |stage: &Value| search(&table, stage.clone(), &[3, 5]);
-    let without = marks(&json!({"sampler": {"kind": "random"}}));
+    let without = marks(&json!({"sampler": {"kind": "random"}, "pruner": {"kind": "none"}}));
     let with = marks(&pruned);
     assert!(with[1].distinct > without[1].distinct, "{with:?} {without:?}");
     assert!(with[1].incumbent <= without[1].incumbent);

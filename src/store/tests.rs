@@ -56,6 +56,7 @@ fn proposal(number: u32) -> Proposal {
         repeat_of: None,
         epochs: 3,
         init_from: None,
+        again_of: None,
         enqueued: None,
     }
 }

@@ -52,7 +52,9 @@ impl Store {
                 }
             }
             let proposed = |(new, id): (&NewTrial<'_>, &TrialId)| {
-                (Some(*id), format!("proposed as {}", new.proposal.number))
+                let again =
+                    new.proposal.again_of.map_or(String::new(), |ended| format!(", trial {ended} again"));
+                (Some(*id), format!("proposed as {}{again}", new.proposal.number))
             };
             let events: Vec<_> = new.iter().zip(&added).map(proposed).collect();
             event::insert_all(&mut write, now, Some(study), "trial", &events).await?;

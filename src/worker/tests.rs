@@ -102,6 +102,7 @@ impl Bench {
             repeat_of: None,
             epochs: 3,
             init_from: None,
+            again_of: None,
             enqueued: None,
         };
         self.store

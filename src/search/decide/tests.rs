@@ -310,6 +310,53 @@ fn what_people_enqueue_comes_first_and_beside_the_budget() {
 }
 
 #[test]
+fn a_pruned_candidate_that_looks_promising_by_now_is_tried_once_more() {
+    let mut bench = Bench::new(0);
+    let text = r#"{"stages": [{"name": "a", "budget": {"trials": 40, "epochs": 8}, "pruner": {"kind": "curve"},
+        "space": {"encoder.width": {"int": {"low": 8, "high": 128}}}}]}"#;
+    bench.space = SearchSpace::parse("test.json", text).unwrap();
+    let begin = decide(&bench.space, &bench.snapshot, 1, &()).remove(0);
+    bench.carry_out(begin);
+    let curve = |last: f64, epochs: u32| {
+        let point = |epoch: u32| CurvePoint {
+            epoch,
+            train_loss: 1.0,
+            val_loss: 1.0,
+            scores: Scores { seld: Some(last + 0.8 * 0.5_f64.powi(epoch as i32 - 1)), ..Scores::default() },
+            seconds: 1.0,
+        };
+        (1..=epochs).map(point).collect::<Vec<_>>()
+    };
+    // Of 16 that were trained to the end none comes to less than 0.2; number 3 would.
+    let next = |bench: &mut Bench, state: TrialState, curve: Vec<CurvePoint>| {
+        let Some(Decision::Propose(proposal)) = decide(&bench.space, &bench.snapshot, 1, &()).pop() else {
+            panic!("{:?}", bench.log)
+        };
+        bench.carry_out(Decision::Propose(proposal.clone()));
+        let trials = &mut bench.snapshot.stages[0].trials;
+        trials.change(trials.len() - 1, |trial| {
+            trial.scores = curve.last().filter(|_| state == TrialState::Complete).map(|point| point.scores);
+            (trial.state, trial.curve) = (state, curve);
+        });
+        proposal
+    };
+    let mut all = Vec::new();
+    for number in 0..17 {
+        let (state, curve) = match number {
+            3 => (TrialState::Pruned, curve(0.15, 3)),
+            _ => (TrialState::Complete, curve(0.2 + 0.1 * f64::from(number), 8)),
+        };
+        all.push(next(&mut bench, state, curve));
+    }
+    assert!(all.iter().all(|proposal| proposal.again_of.is_none()));
+    let again = next(&mut bench, TrialState::Pruned, curve(0.15, 4));
+    assert_eq!((again.again_of, again.number), (Some(TrialId(1003)), 17));
+    assert_eq!((&again.architecture, &again.parameters), (&all[3].architecture, &all[3].parameters));
+    let other = next(&mut bench, TrialState::Pruned, curve(1.0, 4));
+    assert!(other.again_of.is_none() && other.architecture != again.architecture, "once and no more");
+}
+
+#[test]
 fn three_stages_end_with_the_best_of_each() {
     let bench = Bench::new(0).run(1);
     let [features, capacity, fusion] = bench.snapshot.stages.as_slice() else { panic!() };

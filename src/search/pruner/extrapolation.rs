@@ -104,6 +104,26 @@ impl Pruner for Extrapolation {
         );
         Verdict::Prune { reason }
     }
+
+    fn reconsiders(&self) -> bool {
+        true
+    }
+
+    /// The one that most likely becomes the best one, when that is likelier than of a new trial.
+    fn second_chance(&self, ended: &[Judged<'_>], peers: &[Judged<'_>]) -> Option<usize> {
+        let forecaster = Forecaster::new(peers.iter().copied(), ended.first()?.epochs);
+        let (best, unknown) = (forecaster.best()?, forecaster.unknown()?);
+        if forecaster.count() < SETTLED {
+            return None;
+        }
+        let is_unknown = |(_, trial): &(usize, &Judged<'_>)| forecaster.twin(trial).is_none();
+        let chances = ended.iter().enumerate().filter(is_unknown).filter_map(|(at, trial)| {
+            let forecast = forecaster.forecast(trial)?;
+            Some((at, forecast.chance_below(best)))
+        });
+        let (at, chance) = chances.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))?;
+        (chance >= unknown.chance_below(best)).then_some(at)
+    }
 }
 
 #[cfg(test)]
@@ -178,6 +198,29 @@ mod tests {
         // Trial 9 has had one sixteenth of all epochs.
         assert!(!goes_on(19, 0.05, &peers) && !goes_on(19, 0.0, &peers));
         assert!(!goes_on(19, 0.2, &peers[..15]));
+    }
+
+    #[test]
+    fn what_was_ended_is_tried_again_when_more_is_known() {
+        let pruner = Extrapolation::default();
+        let chance = |ended: &[Vec<f64>], peers: &[Vec<f64>]| {
+            let [ended, peers] = [trials(ended), trials(peers)];
+            let [ended, peers] =
+                [&ended, &peers].map(|all| all.iter().map(Trial::judged).collect::<Vec<_>>());
+            pruner.second_chance(&ended, &peers)
+        };
+        let peer = |n: u32| curve(1.0 + 0.1 * f64::from(n), 0.2 + 0.1 * f64::from(n));
+        let peers: Vec<Vec<f64>> = (0..16).map(peer).collect();
+        let ended = [
+            curve(1.75, 0.95)[..3].to_vec(),
+            curve(0.95, 0.15)[..3].to_vec(),
+            curve(1.05, 0.25)[..3].to_vec(),
+        ];
+        assert_eq!(chance(&ended, &peers), Some(1));
+        assert_eq!(chance(&ended[..1], &peers), None);
+        assert_eq!(chance(&ended, &peers[..15]), None);
+        assert_eq!(chance(&[peers[0][..3].to_vec()], &peers), None, "what that comes to is known");
+        assert_eq!(chance(&[], &peers), None);
     }
 
     #[test]

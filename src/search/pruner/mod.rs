@@ -23,7 +23,7 @@ pub use percentile::Percentile;
 
 use super::registry::Registry;
 use super::snapshot::{Assignment, Verdict};
-use super::space::ParameterSpace;
+use super::space::{Budget, ParameterSpace};
 
 /// A trial that is judged, or one that it is compared with.
 #[derive(Debug, Clone, Copy)]
@@ -52,12 +52,22 @@ pub trait Pruner: Debug + Send + Sync {
     /// What to do with a trial, given its peers, some of which may have shorter curves. A trial with an empty curve goes
     /// on.
     fn judge(&self, trial: &Judged<'_>, peers: &[Judged<'_>]) -> Verdict;
+
+    /// Whether it ever thinks better of a trial that it ended.
+    fn reconsiders(&self) -> bool {
+        false
+    }
+
+    /// Which of some trials that were ended should be tried again, by what is known now: its place among them.
+    fn second_chance(&self, _ended: &[Judged<'_>], _peers: &[Judged<'_>]) -> Option<usize> {
+        None
+    }
 }
 
 /// All pruners.
 pub static REGISTRY: Registry<dyn Pruner> = Registry {
     seam: "pruner",
-    default: "none",
+    default: none::KIND.name,
     kinds: &[
         none::KIND,
         percentile::MEDIAN,
@@ -69,6 +79,14 @@ pub static REGISTRY: Registry<dyn Pruner> = Registry {
     ],
     later: &[],
 };
+
+/// The name of the pruner of a stage that names none: where what pruning saves goes to other candidates there is one.
+pub fn default_of(budget: &Budget) -> &'static str {
+    match budget.trials {
+        Some(_) => REGISTRY.default,
+        None => extrapolation::KIND.name,
+    }
+}
 
 /// A score, for people: as they know it, whichever sign it has as a loss.
 fn shown(loss: f64) -> String {

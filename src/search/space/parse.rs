@@ -158,9 +158,11 @@ fn lower_stage(
     let space = lower_space(raw.space, &place.key("space"), fit, notes);
     let constraints = lower_constraints(raw.constraints, &place.key("constraints"), notes);
     let forbidden = lower_forbidden(raw.forbidden, space.parameters(), &place.key("forbidden"), fit, notes);
-    let sampler = lower_kind(&sampler::REGISTRY, raw.sampler, &place.key("sampler"), notes);
-    let pruner = lower_kind(&pruner::REGISTRY, raw.pruner, &place.key("pruner"), notes);
     let budget = lower_budget(raw.budget, &place.key("budget"), notes);
+    let usual = sampler::REGISTRY.default;
+    let sampler = lower_kind(&sampler::REGISTRY, raw.sampler, usual, &place.key("sampler"), notes);
+    let usual = pruner::default_of(&budget);
+    let pruner = lower_kind(&pruner::REGISTRY, raw.pruner, usual, &place.key("pruner"), notes);
     let promote = lower_promote(raw.promote, &place.key("promote"), notes);
     let (objective, also) = lower_objective(raw.objective, &place.key("objective"), notes);
     Some(StageSpec {
@@ -207,13 +209,14 @@ fn stage_name(
 fn lower_kind<T: ?Sized>(
     registry: &Registry<T>,
     raw: Option<Map<String, Value>>,
+    usual: &str,
     place: &Place,
     notes: &mut Notes,
 ) -> Option<Arc<T>> {
     let mut options = raw.unwrap_or_default();
     let at = place.key("kind");
     let kind = match options.shift_remove("kind") {
-        None => registry.default.to_owned(),
+        None => usual.to_owned(),
         Some(Value::String(kind)) => kind,
         Some(other) => {
             notes.add(&at, format!("{other} is not the name of a {}", registry.seam));

@@ -347,3 +347,17 @@ fn a_budget_has_at_least_one_limit_and_knows_how_many_candidates_that_makes() {
         assert!(budget(wrong).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn what_pruning_saves_decides_whether_there_is_a_pruner_where_none_is_named() {
+    let pruner = |budget: &str| {
+        let text = format!(r#"{{"stages": [{{"name": "a", "space": {{}}, "budget": {budget}}}]}}"#);
+        format!("{:?}", SearchSpace::parse("s.json", &text).unwrap().stages[0].pruner)
+    };
+    assert_eq!(pruner(r#"{"trials": 4, "epochs": 2}"#), "Never");
+    assert_eq!(pruner(r#"{"trials": 4, "total_epochs": 40, "epochs": 2}"#), "Never");
+    for limit in ["total_epochs", "seconds", "device_hours"] {
+        let found = pruner(&format!(r#"{{"{limit}": 40, "epochs": 2}}"#));
+        assert!(found.starts_with("Extrapolation"), "{limit}: {found}");
+    }
+}

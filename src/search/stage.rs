@@ -1,14 +1,14 @@
 //! The rules of one stage: what its trials say, which are promoted, which one wins, which are ended early.
 
-use std::collections::HashMap;
-
-use super::candidate::Document;
 use super::pruner::{Curve, Judged};
 use super::sampler::dominates;
 use super::snapshot::{Snapshot, StageView, TrialView, Verdict};
 use super::space::{Budget, SearchSpace, StageSpec};
 use super::state::TrialState;
 use crate::ids::TrialId;
+
+/// The latest pruned candidates that are thought over: there may be a hundred thousand.
+const RECONSIDERED: usize = 1024;
 
 /// What to do with a trial that has just reported the last point of its curve. Its peers are the other candidates of its
 /// stage and those of the stages in its `prune_with`. Repetitions of promoted candidates are never ended early, and are no
@@ -42,10 +42,9 @@ pub(super) fn second_chance<'a>(spec: &StageSpec, view: &'a StageView) -> Option
     if view.trials.pruned() == 0 || !spec.pruner.reconsiders() {
         return None;
     }
-    let mut times: HashMap<&Document, u32> = HashMap::new();
-    view.trials.candidates().for_each(|trial| *times.entry(&trial.architecture).or_default() += 1);
-    let is_ended = |trial: &&TrialView| trial.state == TrialState::Pruned && times[&trial.architecture] == 1;
-    let ended: Vec<&TrialView> = view.trials.candidates().filter(is_ended).collect();
+    let is_ended =
+        |trial: &&TrialView| trial.state == TrialState::Pruned && view.trials.times(&trial.architecture) == 1;
+    let ended: Vec<&TrialView> = view.trials.candidates().rev().filter(is_ended).take(RECONSIDERED).collect();
     let judged = |trial| judged(spec, trial);
     let peers: Vec<Judged<'_>> = view.trials.candidates().map(judged).collect();
     let at = spec.pruner.second_chance(&ended.iter().copied().map(judged).collect::<Vec<_>>(), &peers)?;

@@ -1,7 +1,7 @@
 //! The trials of a stage, and what is asked of all of them on every turn, kept up as they change: a stage of a hundred
 //! thousand is not read through to add one.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Deref;
 
 use super::candidate::Document;
@@ -17,7 +17,8 @@ pub struct Trials {
     candidates: Vec<usize>,
     /// Where those are that have not finished.
     open: BTreeSet<usize>,
-    documents: HashSet<Document>,
+    /// How many trials have each.
+    documents: HashMap<Document, usize>,
     last: Option<TrialId>,
     /// Epochs of all candidates.
     epochs: u64,
@@ -30,6 +31,7 @@ impl Trials {
     pub fn insert(&mut self, trial: TrialView) {
         let at = self.all.partition_point(|other| other.number < trial.number);
         if at == self.all.len() {
+            *self.documents.entry(trial.architecture.clone()).or_default() += 1;
             self.all.push(trial);
             self.count_in(at);
         } else {
@@ -70,7 +72,12 @@ impl Trials {
 
     /// Whether a trial has this document.
     pub fn has(&self, document: &Document) -> bool {
-        self.documents.contains(document)
+        self.documents.contains_key(document)
+    }
+
+    /// How many trials have this document.
+    pub fn times(&self, document: &Document) -> usize {
+        self.documents.get(document).copied().unwrap_or(0)
     }
 
     /// The largest id.
@@ -101,9 +108,6 @@ impl Trials {
             }
         }
         self.last = self.last.max(Some(trial.id));
-        if !self.documents.contains(&trial.architecture) {
-            self.documents.insert(trial.architecture.clone());
-        }
     }
 
     fn count_out(&mut self, at: usize) {
@@ -203,6 +207,7 @@ mod tests {
             prop_assert_eq!(trials.pruned(), pruned);
             prop_assert_eq!((trials.last_id(), trials.position(TrialId(7))), (Some(TrialId(34)), Some(2)));
             prop_assert!(trials.has(&trial(11, 0).architecture) && !trials.has(&trial(12, 0).architecture));
+            prop_assert_eq!((trials.times(&trial(11, 0).architecture), trials.times(&trial(12, 0).architecture)), (2, 0));
         }
     }
 }

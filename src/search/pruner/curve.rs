@@ -26,9 +26,11 @@ impl<'a> Curve<'a> {
 
     /// The smallest loss up to and with `epoch`; infinite when none is defined. `None` when the curve is shorter.
     pub fn best(&self, epoch: u32) -> Option<f64> {
+        if self.epoch() < epoch {
+            return None;
+        }
         let until = self.points.iter().take_while(|point| point.epoch <= epoch);
-        let best = until.filter_map(|point| self.objective.loss(&point.scores)).fold(f64::INFINITY, f64::min);
-        (self.epoch() >= epoch).then_some(best)
+        Some(until.filter_map(|point| self.objective.loss(&point.scores)).fold(f64::INFINITY, f64::min))
     }
 
     /// Whether all that was measured so far was measured of another trial before, to the last digit: over at least

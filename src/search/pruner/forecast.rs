@@ -10,6 +10,8 @@ use super::{Curve, Judged};
 
 /// Fewest curves to the end that say anything.
 const LEAST: usize = 3;
+/// The latest trials to the end that are learnt from.
+const LEARNT: usize = 512;
 /// Losses further above the median than so many times the distance of the best one below it are cut off there, so that one
 /// that diverged does not bend the line.
 const REACH: f64 = 3.0;
@@ -48,6 +50,7 @@ impl Forecast {
 pub struct Forecaster<'a> {
     complete: Vec<Judged<'a>>,
     traits: Vec<Vec<f64>>,
+    best: Option<f64>,
     epochs: u32,
     lines: RefCell<BTreeMap<u32, Option<Line>>>,
 }
@@ -56,19 +59,21 @@ impl<'a> Forecaster<'a> {
     /// By those of the trials that came as far as `epochs`, for trials that are to be trained as long.
     pub fn new(trials: impl Iterator<Item = Judged<'a>>, epochs: u32) -> Self {
         let is_complete = |trial: &Judged<'_>| trial.curve.best(epochs).is_some_and(f64::is_finite);
-        let complete: Vec<Judged<'a>> = trials.filter(is_complete).collect();
+        let mut complete: Vec<Judged<'a>> = trials.filter(is_complete).collect();
+        let best = complete.iter().filter_map(|trial| trial.curve.best(epochs)).min_by(f64::total_cmp);
+        complete.drain(..complete.len().saturating_sub(LEARNT));
         let traits = complete.iter().map(Judged::traits).collect();
-        Self { complete, traits, epochs, lines: RefCell::default() }
+        Self { complete, traits, best, epochs, lines: RefCell::default() }
     }
 
-    /// How many trials came to the end.
+    /// How many trials came to the end, of those that it learns from.
     pub fn count(&self) -> usize {
         self.complete.len()
     }
 
     /// The smallest loss in the end.
     pub fn best(&self) -> Option<f64> {
-        self.last().min_by(f64::total_cmp)
+        self.best
     }
 
     /// The belief about a trial that has not begun; `None` when too few are known.

@@ -10,6 +10,8 @@ use super::arch::{Activation, Block, EncoderConfig, Norm};
 
 /// How the name of an encoder's variable begins.
 const ENCODER: &str = "network.encoder.";
+/// Name of the weights of its last layer.
+const PROJECTION: &str = "projection.weight";
 /// How far shares of copies are apart, relative to equal ones.
 const UNEVEN: f64 = 0.5;
 
@@ -28,7 +30,8 @@ pub(crate) fn grown(
     let part = name.strip_prefix(ENCODER)?;
     let find = |name: &str| known.iter().find(|(other, _)| other == name).map(|(_, tensor)| tensor);
     match find(name) {
-        Some(small) => wider(part, variable, small, config),
+        Some(small) if part == PROJECTION => projection(variable, small, last_width(known, config)?, config),
+        Some(small) => wider(part, variable, small),
         None => {
             let (block, layer) = part.split_once(".unit")?;
             let is_there =
@@ -50,19 +53,13 @@ fn adds_nothing_at_zero(layer: &str, config: &EncoderConfig) -> bool {
 }
 
 /// A variable with copies of channels, by its name within the encoder.
-fn wider(part: &str, variable: &Tensor, small: &Tensor, config: &EncoderConfig) -> Option<Tensor> {
+fn wider(part: &str, variable: &Tensor, small: &Tensor) -> Option<Tensor> {
     let (to, from) = (variable.size(), small.size());
     if to.len() != from.len() || to.iter().zip(&from).any(|(to, from)| to < from) {
         return None;
     }
     let copies = |axis: usize| copies(to[axis], from[axis], 1);
     let hears_channels = ["conv.weight", "shortcut.weight", "narrow.weight", "wide.weight"];
-    if part == "projection.weight" {
-        // What it hears are channels with their bands; what hears it has not grown.
-        let bands = to[1] / config.widths().last()?;
-        let is_whole = bands > 0 && from[1] % bands == 0 && to[0] == from[0];
-        return is_whole.then(|| shared(small, &self::copies(to[1], from[1], bands)));
-    }
     if to.get(2..) != from.get(2..) || part.starts_with("input_norm") {
         return None;
     }
@@ -79,6 +76,29 @@ fn wider(part: &str, variable: &Tensor, small: &Tensor, config: &EncoderConfig) 
         part.contains(".norm.") || part.ends_with("depthwise.weight") || part.ends_with(".bias");
     let may_grow = is_of_channels && !(first && part.ends_with("depthwise.weight"));
     may_grow.then(|| small.index_select(0, &copies(0)))
+}
+
+/// The projection of a wider encoder. What it hears are channels with their bands, which must be as many; what hears it has not
+/// grown.
+fn projection(variable: &Tensor, small: &Tensor, last: i64, config: &EncoderConfig) -> Option<Tensor> {
+    let (to, from) = (variable.size(), small.size());
+    let ([outputs, heard], [small_outputs, small_heard]) = (to.as_slice(), from.as_slice()) else {
+        return None;
+    };
+    let width = *config.widths().last()?;
+    let bands = heard / width;
+    let is_whole = bands > 0 && width >= last && *small_heard == bands * last && outputs == small_outputs;
+    is_whole.then(|| shared(small, &copies(*heard, *small_heard, bands)))
+}
+
+/// Channels of the last stage of an encoder that has as many stages.
+fn last_width(known: &[(String, Tensor)], config: &EncoderConfig) -> Option<i64> {
+    let stages = config.widths().len();
+    let stage = |number: usize| {
+        let begin = format!("{ENCODER}stage{number}.");
+        known.iter().find(|(name, _)| name.starts_with(&begin) && name.ends_with("conv.weight"))
+    };
+    stage(stages).filter(|_| stage(stages + 1).is_none()).map(|(_, weights)| weights.size()[0])
 }
 
 /// For each of `to` places the one of `from` that it is a copy of; places come in groups of `size`.
@@ -204,7 +224,26 @@ mod tests {
         );
         assert!(!of("stage1.block1.unit2.conv.weight", &[8, 8, 3, 3], &[16, 16, 5, 5], &small()), "kernel");
         assert!(!of("stage1.block1.unit2.conv.weight", &[8, 8, 3, 3], &[4, 4, 3, 3], &small()), "narrower");
-        assert!(!of("projection.weight", &[12, 32], &[16, 32], &small()), "output");
         assert!(of("stage1.block1.unit2.conv.weight", &[8, 8, 3, 3], &[16, 16, 3, 3], &small()));
+    }
+
+    #[test]
+    fn a_projection_grows_where_it_hears_as_many_bands_of_as_many_stages() {
+        let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, Device::Cpu));
+        // Stages of 16 and 32 channels, 4 bands.
+        let (large, config) = (zeros(&[12, 128]), EncoderConfig { width: 16, ..small() });
+        let grows = |small: &[i64], stages: &[i64]| {
+            let stage = |(number, width): (usize, &i64)| {
+                (format!("{ENCODER}stage{}.block1.unit1.conv.weight", number + 1), zeros(&[*width, 3, 3, 3]))
+            };
+            let mut known: Vec<(String, Tensor)> = stages.iter().enumerate().map(stage).collect();
+            known.push((format!("{ENCODER}{PROJECTION}"), zeros(small)));
+            grown(&format!("{ENCODER}{PROJECTION}"), &large, &known, &config).is_some()
+        };
+        assert!(grows(&[12, 64], &[8, 16]));
+        assert!(!grows(&[12, 32], &[8, 16]), "2 bands");
+        assert!(!grows(&[8, 64], &[8, 16]), "another output");
+        assert!(!grows(&[12, 64], &[16]) && !grows(&[12, 64], &[4, 8, 16]), "other stages");
+        assert!(!grows(&[12, 256], &[8, 64]), "narrower");
     }
 }

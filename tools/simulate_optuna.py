@@ -1,6 +1,6 @@
 """Optuna's searches on a table of recorded results, counted as `at2seld simulate` counts: the peer of its figures.
 
-Needs Python with optuna and zstandard; for `gp` also scipy and torch.
+Needs Python with optuna, scipy and zstandard; for `gp` also torch.
 
 Usage: simulate_optuna.py TABLE SAMPLER PRUNER BUDGETS SEEDS [PROCESSES]
     SAMPLER: tpe, gp, nsga2 or random; PRUNER: none, hyperband, halving or median; BUDGETS: whole trainings, as in 25,50,100

@@ -19,7 +19,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 /// Trials that are timed, after one that is not.
 const TIMED: u32 = 40;
 /// Trials that train nothing, from an empty study on.
-const NOTHING: u32 = 400;
+const NOTHING: u32 = 2000;
 /// Workers that they are for.
 const WORKERS: u32 = 8;
 const SAMPLERS: [&str; 6] = ["random", "evolution", "auto", "gp", "tpe", "nsga2"];
@@ -153,22 +153,8 @@ async fn fill(file: &Path, stage: StageId, study: StudyId, architecture: &Value,
         .connect()
         .await
         .expect("a file");
-    sqlx::query(
-        "with recursive numbers(n) as (select 0 union all select n + 1 from numbers where n + 1 < ?4)
-         insert into trials (study_id, stage_id, number, key, architecture, seed, epochs_budget, state, seld, best_epoch,
-                             model, created)
-         select ?1, ?2, n, 'old-' || n, json_set(?3, '$.train.seed', n), 1, 1, 'complete',
-                abs(random() % 100000) / 100000.0, 1, '/m', 0 from numbers",
-    )
-    .bind(study.0)
-    .bind(stage.0)
-    .bind(architecture.to_string())
-    .bind(count)
-    .execute(&mut connection)
-    .await
-    .expect("trials");
     let unit = "(abs(random() % 1000000) / 1000000.0)";
-    for (name, value) in [
+    let parameters = [
         ("encoder.width", "8 + abs(random() % 121)".to_owned()),
         ("encoder.blocks", "1 + abs(random() % 3)".to_owned()),
         ("encoder.dropout", format!("0.5 * {unit}")),
@@ -181,11 +167,24 @@ async fn fill(file: &Path, stage: StageId, study: StudyId, architecture: &Value,
         ("train.learning_rate", format!("0.0001 + 0.0099 * {unit}")),
         ("train.weight_decay", format!("0.00001 + 0.09 * {unit}")),
         ("backbone.dropout", format!("0.5 * {unit}")),
-    ] {
-        let sql =
-            format!("insert into trial_parameters select id, '{name}', cast({value} as text) from trials");
-        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.expect("parameters");
-    }
+    ];
+    let parameters: Vec<_> = parameters.iter().map(|(name, value)| format!("'{name}', {value}")).collect();
+    let sql = format!(
+        "with recursive numbers(n) as (select 0 union all select n + 1 from numbers where n + 1 < ?4)
+         insert into trials (study_id, stage_id, number, key, architecture, seed, epochs_budget, state, seld, best_epoch,
+                             model, created, parameters)
+         select ?1, ?2, n, 'old-' || n, json_set(?3, '$.train.seed', n), 1, 1, 'complete',
+                abs(random() % 100000) / 100000.0, 1, '/m', 0, json_object({}) from numbers",
+        parameters.join(", ")
+    );
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(study.0)
+        .bind(stage.0)
+        .bind(architecture.to_string())
+        .bind(count)
+        .execute(&mut connection)
+        .await
+        .expect("trials");
 }
 
 #[tokio::main]

@@ -1,6 +1,6 @@
-//! The log of decisions and incidents.
+//! The log of decisions and incidents. That a trial was proposed, claimed or ended is written by triggers: see `migrations/`.
 
-use sqlx::{QueryBuilder, Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection};
 
 use super::error::StoreError;
 use super::sqlite::Store;
@@ -16,26 +16,14 @@ pub(super) async fn insert(
     kind: &str,
     text: &str,
 ) -> Result<(), StoreError> {
-    insert_all(connection, time_ms, study, kind, &[(trial, text)]).await
-}
-
-/// Adds an event of one kind for each of some trials within a transaction.
-pub(super) async fn insert_all(
-    connection: &mut SqliteConnection,
-    time_ms: i64,
-    study: Option<StudyId>,
-    kind: &str,
-    events: &[(Option<TrialId>, impl AsRef<str>)],
-) -> Result<(), StoreError> {
-    let mut insert = QueryBuilder::new("insert into events (time, study_id, trial_id, kind, text) ");
-    insert.push_values(events, |mut row, (trial, text)| {
-        row.push_bind(time_ms)
-            .push_bind(study.map(|s| s.0))
-            .push_bind(trial.map(|t| t.0))
-            .push_bind(kind)
-            .push_bind(text.as_ref());
-    });
-    insert.build().execute(connection).await?;
+    sqlx::query("insert into events (time, study_id, trial_id, kind, text) values (?, ?, ?, ?, ?)")
+        .bind(time_ms)
+        .bind(study.map(|s| s.0))
+        .bind(trial.map(|t| t.0))
+        .bind(kind)
+        .bind(text)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -5,8 +5,7 @@ use serde_json::Value;
 use sqlx::Row;
 
 use super::error::StoreError;
-use super::row::{count, json, state};
-use super::snapshot;
+use super::row::{assignment, count, json, state};
 use super::sqlite::Store;
 use super::types::Study;
 use crate::ids::TrialId;
@@ -71,15 +70,14 @@ impl Store {
         if let Some(stage) = stage.filter(|stage| known.iter().all(|name| name != stage)) {
             return Err(StoreError::UnknownStage { name: stage.into(), study: study.name.clone(), known });
         }
-        let mut parameters = snapshot::parameters(&mut read, study.id, 0).await?;
         let rows = sqlx::query(
-            "select leaderboard.* from leaderboard
+            "select leaderboard.*, trials.parameters from leaderboard
+             join trials on trials.id = leaderboard.trial
              join stages on stages.study = leaderboard.study and stages.stage = leaderboard.stage
              where leaderboard.study = ?1
-               and (?2 is null or leaderboard.stage = ?2 or exists (
-                    select 1 from parameters where parameters.trial = leaderboard.trial and parameters.name = 'preset'))
+               and (?2 is null or leaderboard.stage = ?2 or trials.parameters -> '$.preset' is not null)
                and (?3 is null or rank <= ?3)
-             order by stages.position, rank is null, rank, trial",
+             order by stages.position, rank is null, rank, leaderboard.trial",
         )
         .bind(&study.name)
         .bind(stage)
@@ -88,12 +86,11 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
-                let trial = TrialId(row.try_get("trial")?);
                 Ok(LeaderboardRow {
                     study: row.try_get("study")?,
                     stage: row.try_get("stage")?,
                     rank: row.try_get("rank")?,
-                    trial,
+                    trial: TrialId(row.try_get("trial")?),
                     state: state(row, "state")?,
                     seld: row.try_get("seld")?,
                     er20: row.try_get("er20")?,
@@ -104,7 +101,7 @@ impl Store {
                     macs: row.try_get("macs")?,
                     seconds: row.try_get("seconds")?,
                     epochs: count(row, "epochs")?,
-                    parameters: parameters.remove(&trial).unwrap_or_default(),
+                    parameters: assignment(row)?,
                     architecture: json(row, "architecture")?,
                 })
             })

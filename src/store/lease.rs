@@ -3,12 +3,14 @@
 //! A lease makes a lost worker's trial free again; it does not prove that the worker is gone (a lost cluster
 //! node goes on computing for a while). What keeps two attempts apart is the attempt number in every write.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::error::StoreError;
-use super::row::{count, json, seed, state};
+use super::row::{count, count_or_none, json, seed, state};
 use super::sqlite::Store;
 use super::types::Claim;
 use super::{event, report, reuse};
@@ -21,9 +23,24 @@ fn until(now_ms: i64, lease: Duration) -> i64 {
     now_ms.saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// The first trial of the study `?1` that may be claimed at the time `?2`, in the order of proposal, so that an interrupted
+/// study takes its trials in the same order as an undisturbed one.
+macro_rules! first_free {
+    () => {
+        "from trials join studies on studies.id = trials.study_id
+         where trials.study_id = ?1 and studies.state = 'running' and trials.state in ('pending', 'running')
+           and (trials.state = 'pending' or (trials.state = 'running' and trials.lease_until <= ?2))
+           and not exists (
+               select 1 from trials as twin
+               where twin.key = trials.key and twin.id <> trials.id
+                 and twin.state = 'running' and twin.lease_until > ?2)
+         order by trials.id limit 1"
+    };
+}
+
 impl Store {
     /// Hands the first free trial of a running study to a worker: pending, or running under a lease that has
-    /// ended. `None` when nothing is free now.
+    /// ended. `None` when nothing is free now. Waits for the write lock: whoever has nothing to do asks [`Store::has_free`].
     ///
     /// A trial whose key another worker is training right now is left for later: its result will be reused.
     /// Epochs beyond the last checkpoint are forgotten, so that none is counted twice.
@@ -34,11 +51,13 @@ impl Store {
         lease: Duration,
     ) -> Result<Option<Claim>, StoreError> {
         let now = self.now();
-        // Idle workers ask several times a second: they must not queue for the write lock.
-        if next_free(&mut *self.pool.acquire().await?, study, now).await?.is_none() {
-            return Ok(None);
+        let (until, new) = (until(now, lease), Which::FirstNew { study });
+        // Most trials are new, and one statement takes one. After a power cut nobody trains it.
+        if let Some(claim) =
+            self.claimed(&mut *self.single_unsynced().await?, new, worker, until, now).await?
+        {
+            return Ok(Some(claim));
         }
-        // After a power cut nobody trains it.
         let mut write = self.write_unsynced().await?;
         let claim = loop {
             let Some(free) = next_free(&mut write, study, now).await? else { break None };
@@ -49,67 +68,72 @@ impl Store {
                     continue;
                 }
             }
-            let claim = self.claimed(&mut write, free.trial, worker, until(now, lease), now).await?;
-            // Whoever is the first has nothing to forget.
-            if claim.attempt.0 > 1 {
-                report::forget_epochs_after(&mut write, claim.trial, claim.epochs_done).await?;
-            }
-            let text =
-                format!("attempt {} by worker {worker}, from epoch {}", claim.attempt, claim.epochs_done);
-            event::insert(&mut write, now, Some(study), Some(claim.trial), "trial", &text).await?;
-            break Some(claim);
+            let checkpoint = free.checkpoint.map(|stored| self.artifacts.resolve(&stored));
+            let epochs_done =
+                if checkpoint.is_some_and(|path| path.exists()) { free.checkpoint_epoch } else { 0 };
+            report::forget_epochs_after(&mut write, free.trial, epochs_done).await?;
+            break self.claimed(&mut write, Which::Trial(free.trial), worker, until, now).await?;
         };
         write.commit().await?;
         Ok(claim)
+    }
+
+    /// Whether a trial of a running study can be claimed. Waits for nobody.
+    pub async fn has_free(&self, study: StudyId) -> Result<bool, StoreError> {
+        Ok(next_free(&mut *self.pool.acquire().await?, study, self.now()).await?.is_some())
     }
 
     /// Gives a trial to a worker.
     async fn claimed(
         &self,
         write: &mut SqliteConnection,
-        trial: TrialId,
+        which: Which,
         worker: WorkerId,
         until: i64,
         now: i64,
-    ) -> Result<Claim, StoreError> {
-        let row = sqlx::query(
-            "update trials set state = ?, attempt = attempt + 1, worker_id = ?, lease_until = ?,
-                 started = coalesce(started, ?)
-             where id = ?
+    ) -> Result<Option<Claim>, StoreError> {
+        let (study, trial) = match which {
+            Which::FirstNew { study } => (Some(study.0), None),
+            Which::Trial(trial) => (None, Some(trial.0)),
+        };
+        let rows = sqlx::query(concat!(
+            "update trials set state = 'running', attempt = attempt + 1, worker_id = ?3, lease_until = ?4,
+                 claimed = ?2, started = coalesce(started, ?2)
+             where id = ?5 or (?5 is null and id = (select trials.id ",
+            first_free!(),
+            ") and attempt = 0 and checkpoint is null
+                 and not exists (select 1 from trials as twin where twin.key = trials.key and twin.state = 'complete'))
              returning *, (select position from study_stages where id = trials.stage_id) as stage_position,
-                 (select first.model from trials as first where first.id = trials.init_from) as init_model",
-        )
-        .bind(TrialState::Running.as_str())
+                 (select first.model from trials as first where first.id = trials.init_from) as init_model"
+        ))
+        .bind(study)
+        .bind(now)
         .bind(worker.0)
         .bind(until)
-        .bind(now)
-        .bind(trial.0)
-        .fetch_one(&mut *write)
+        .bind(trial)
+        // Not the first row only: the statement is over with the last.
+        .fetch_all(&mut *write)
         .await?;
-        let checkpoint = row
-            .try_get::<Option<String>, _>("checkpoint")?
-            .map(|stored| self.artifacts.resolve(&stored))
-            .filter(|path| path.exists());
-        let epochs_done = if checkpoint.is_some() {
-            row.try_get::<Option<u32>, _>("checkpoint_epoch")?.unwrap_or(0)
-        } else {
-            0
+        rows.first().map(|row| self.claim_of(row)).transpose()
+    }
+
+    fn claim_of(&self, row: &SqliteRow) -> Result<Claim, StoreError> {
+        let artifact = |column: &str| -> Result<Option<PathBuf>, StoreError> {
+            Ok(row.try_get::<Option<String>, _>(column)?.map(|stored| self.artifacts.resolve(&stored)))
         };
         Ok(Claim {
             study: StudyId(row.try_get("study_id")?),
             stage: StageId(row.try_get("stage_id")?),
-            stage_position: count(&row, "stage_position")? as usize,
-            trial,
+            stage_position: count(row, "stage_position")? as usize,
+            trial: TrialId(row.try_get("id")?),
             attempt: Attempt(row.try_get("attempt")?),
-            number: count(&row, "number")?,
-            architecture: json(&row, "architecture")?,
-            seed: seed(&row)?,
-            epochs: count(&row, "epochs_budget")?,
-            init_from: row
-                .try_get::<Option<String>, _>("init_model")?
-                .map(|stored| self.artifacts.resolve(&stored)),
-            resume_from: checkpoint,
-            epochs_done,
+            number: count(row, "number")?,
+            architecture: json(row, "architecture")?,
+            seed: seed(row)?,
+            epochs: count(row, "epochs_budget")?,
+            init_from: artifact("init_model")?,
+            resume_from: artifact("checkpoint")?,
+            epochs_done: count_or_none(row, "checkpoint_epoch")?.unwrap_or(0),
         })
     }
 
@@ -142,38 +166,49 @@ impl Store {
     }
 }
 
+/// Which trial is given to a worker.
+#[derive(Debug, Clone, Copy)]
+enum Which {
+    /// The first free one of a study, when it was never held and nobody has trained the same.
+    FirstNew { study: StudyId },
+    /// This one.
+    Trial(TrialId),
+}
+
 /// A trial that may be claimed.
 struct Free {
     trial: TrialId,
     /// Whether another one with the same key is complete.
     has_twin: bool,
+    /// Where an earlier attempt got to, as stored.
+    checkpoint: Option<String>,
+    /// Epochs in it.
+    checkpoint_epoch: u32,
 }
 
-/// The first trial that may be claimed, in the order of proposal, so that an interrupted study takes its trials
-/// in the same order as an undisturbed one.
 async fn next_free(
-    write: &mut SqliteConnection,
+    read: &mut SqliteConnection,
     study: StudyId,
     now: i64,
 ) -> Result<Option<Free>, StoreError> {
-    let row = sqlx::query(
-        "select trials.id, exists (
-             select 1 from trials as twin where twin.key = trials.key and twin.state = 'complete') as has_twin
-         from trials join studies on studies.id = trials.study_id
-         where trials.study_id = ?1 and studies.state = 'running' and trials.state in ('pending', 'running')
-           and (trials.state = 'pending' or (trials.state = 'running' and trials.lease_until <= ?2))
-           and not exists (
-               select 1 from trials as twin
-               where twin.key = trials.key and twin.id <> trials.id
-                 and twin.state = 'running' and twin.lease_until > ?2)
-         order by trials.id limit 1",
-    )
+    let row = sqlx::query(concat!(
+        "select trials.id, checkpoint, checkpoint_epoch, exists (
+             select 1 from trials as twin where twin.key = trials.key and twin.state = 'complete') as has_twin ",
+        first_free!()
+    ))
     .bind(study.0)
     .bind(now)
-    .fetch_optional(write)
+    .fetch_optional(read)
     .await?;
-    row.map(|row| Ok(Free { trial: TrialId(row.try_get("id")?), has_twin: row.try_get("has_twin")? }))
-        .transpose()
+    let free = |row: SqliteRow| {
+        Ok(Free {
+            trial: TrialId(row.try_get("id")?),
+            has_twin: row.try_get("has_twin")?,
+            checkpoint: row.try_get("checkpoint")?,
+            checkpoint_epoch: count_or_none(&row, "checkpoint_epoch")?.unwrap_or(0),
+        })
+    };
+    row.map(free).transpose()
 }
 
 /// Makes a trial pending, whoever held it.

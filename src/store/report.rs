@@ -11,7 +11,7 @@ use super::sqlite::Store;
 use super::study::{study_state, transition};
 use super::types::{EpochReceipt, Finish};
 use super::{event, lease};
-use crate::ids::{Attempt, StudyId, TrialId};
+use crate::ids::{Attempt, TrialId};
 use crate::search::snapshot::{CurvePoint, Scores};
 use crate::search::state::TrialState;
 
@@ -80,28 +80,22 @@ impl Store {
     /// Ends a trial for good.
     pub async fn finish(&self, trial: TrialId, attempt: Attempt, end: &Finish) -> Result<(), StoreError> {
         let now = self.now();
-        let mut write = self.write().await?;
         let state = end.state();
         if !TrialState::Running.can_become(state) {
             return Err(transition("trial", TrialState::Running, state));
         }
+        // One statement, a transaction by itself: its event is written by a trigger.
+        let mut write = self.single().await?;
         let held = Held { trial, attempt };
-        let (study, kind, text) = match end {
+        match end {
             Finish::Complete { scores, best_epoch, model } => {
                 let model = self.artifacts.relative(model);
-                let study = complete_row(&mut write, held, *best_epoch, scores, &model, now).await?;
-                let seld = scores.seld.map_or("undefined".into(), |seld| format!("{seld:.4}"));
-                (study, "trial", format!("complete: SELD {seld} at epoch {best_epoch}"))
+                complete_row(&mut write, held, *best_epoch, scores, &model, now).await
             }
-            Finish::Pruned { reason } => {
-                (end_row(&mut write, held, state, reason, now).await?, "prune", reason.clone())
+            Finish::Pruned { reason: error } | Finish::Failed { error } => {
+                end_row(&mut write, held, state, error, now).await
             }
-            Finish::Failed { error } => {
-                (end_row(&mut write, held, state, error, now).await?, "trial", format!("failed: {error}"))
-            }
-        };
-        event::insert(&mut write, now, Some(study), Some(trial), kind, &text).await?;
-        Ok(write.commit().await?)
+        }
     }
 
     /// An attempt that ended without an outcome. The trial is pending again, to go on from its last checkpoint,
@@ -210,7 +204,7 @@ struct Held {
     attempt: Attempt,
 }
 
-/// The last write about a trial with a result. Returns its study.
+/// The last write about a trial with a result.
 async fn complete_row(
     write: &mut SqliteConnection,
     of: Held,
@@ -218,11 +212,11 @@ async fn complete_row(
     scores: &Scores,
     model: &str,
     now: i64,
-) -> Result<StudyId, StoreError> {
-    let study = sqlx::query_scalar(
+) -> Result<(), StoreError> {
+    let written = sqlx::query(
         "update trials set state = ?, lease_until = null, ended = ?, best_epoch = ?, seld = ?, er20 = ?, f20 = ?,
              le_cd = ?, lr_cd = ?, model = ?, error = null
-         where id = ? and attempt = ? and state = 'running' returning study_id",
+         where id = ? and attempt = ? and state = 'running'",
     )
     .bind(TrialState::Complete.as_str())
     .bind(now)
@@ -235,37 +229,38 @@ async fn complete_row(
     .bind(model)
     .bind(of.trial.0)
     .bind(of.attempt.0)
-    .fetch_optional(&mut *write)
+    .execute(&mut *write)
     .await?;
-    written(write, of, study).await
+    if written.rows_affected() == 0 { refused(write, of).await } else { Ok(()) }
 }
 
-/// The last write about a trial without one. Returns its study.
+/// The last write about a trial without one.
 async fn end_row(
     write: &mut SqliteConnection,
     of: Held,
     state: TrialState,
     error: &str,
     now: i64,
-) -> Result<StudyId, StoreError> {
-    let study = sqlx::query_scalar(
+) -> Result<(), StoreError> {
+    let written = sqlx::query(
         "update trials set state = ?, lease_until = null, ended = ?, error = ?
-         where id = ? and attempt = ? and state = 'running' returning study_id",
+         where id = ? and attempt = ? and state = 'running'",
     )
     .bind(state.as_str())
     .bind(now)
     .bind(error)
     .bind(of.trial.0)
     .bind(of.attempt.0)
-    .fetch_optional(&mut *write)
+    .execute(&mut *write)
     .await?;
-    written(write, of, study).await
+    if written.rows_affected() == 0 { refused(write, of).await } else { Ok(()) }
 }
 
-/// The study of a trial that was written about, or why it was not.
-async fn written(write: &mut SqliteConnection, of: Held, study: Option<i64>) -> Result<StudyId, StoreError> {
-    match study {
-        Some(study) => Ok(StudyId(study)),
-        None => held(write, of.trial, of.attempt).await,
-    }
+/// Why nothing was written.
+async fn refused(read: &mut SqliteConnection, of: Held) -> Result<(), StoreError> {
+    let Held { trial, attempt } = of;
+    held(read, trial, attempt).await?;
+    // No attempt that is over comes back.
+    let state = TrialState::Running.to_string();
+    Err(StoreError::StaleAttempt { trial, attempt, current: attempt, state })
 }

@@ -6,8 +6,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::artifacts::Artifacts;
 use super::error::StoreError;
-use super::event;
-use crate::ids::{StudyId, TrialId};
+use crate::ids::TrialId;
 use crate::search::state::TrialState;
 
 /// Completes those of some pending trials that have a complete one with the same key whose model still exists, with its
@@ -20,7 +19,7 @@ pub(super) async fn complete_from_twins(
 ) -> Result<BTreeSet<TrialId>, StoreError> {
     let ids: Vec<i64> = trials.iter().map(|trial| trial.0).collect();
     let twins = sqlx::query(
-        "select trials.id, twin.id as twin, twin.model, trials.study_id
+        "select trials.id, twin.id as twin, twin.model
          from trials join trials as twin on twin.key = trials.key and twin.id <> trials.id
          where trials.id in (select value from json_each(?)) and twin.state = ? order by trials.id, twin.id",
     )
@@ -37,9 +36,6 @@ pub(super) async fn complete_from_twins(
         }
         let twin = TrialId(row.try_get("twin")?);
         copy_result(write, twin, trial, now).await?;
-        let study = StudyId(row.try_get("study_id")?);
-        let text = format!("complete: same candidate as trial {twin}");
-        event::insert(write, now, Some(study), Some(trial), "trial", &text).await?;
         complete.insert(trial);
     }
     Ok(complete)

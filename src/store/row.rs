@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::error::StoreError;
-use crate::search::snapshot::{CurvePoint, Scores};
+use crate::search::snapshot::{Assignment, CurvePoint, Scores};
 
 /// A JSON column.
 pub(super) fn json(row: &SqliteRow, column: &str) -> Result<Value, StoreError> {
@@ -62,4 +62,10 @@ pub(super) fn curve_point(row: &SqliteRow) -> Result<CurvePoint, StoreError> {
         scores: scores(row)?,
         seconds: row.try_get("seconds")?,
     })
+}
+
+/// A column of parameters' names and values, from `json_group_object`.
+pub(super) fn assignment(row: &SqliteRow) -> Result<Assignment, StoreError> {
+    let text: String = row.try_get("parameters")?;
+    serde_json::from_str(&text).map_err(|e| StoreError::Damaged { what: format!("parameters: {e}") })
 }

@@ -7,12 +7,12 @@ use sqlx::{Row, SqliteConnection};
 
 use super::enqueue;
 use super::error::StoreError;
-use super::row::{count, curve_point, json, scores, state};
+use super::row::{assignment, count, curve_point, json, scores, state};
 use super::sqlite::Store;
 use crate::ids::{StudyId, TrialId};
 use crate::search::candidate::Document;
 use crate::search::cost::Cost;
-use crate::search::snapshot::{Action, Assignment, CurvePoint, Ruling, Snapshot, StageView, TrialView};
+use crate::search::snapshot::{Action, CurvePoint, Ruling, Snapshot, StageView, TrialView};
 use crate::search::state::TrialState;
 
 impl Store {
@@ -38,10 +38,9 @@ impl Store {
         let open = serde_json::Value::from(open).to_string();
         let mut read = self.read().await?;
         let positions = stages(&mut read, study, snapshot).await?;
-        enqueued(&mut read, &positions, snapshot).await?;
         let rows = sqlx::query(
             // By id, of which there are few, and not by study: the plus keeps SQLite from that.
-            "select * from trials
+            "select *, exists (select 1 from trial_curves where trial_id = trials.id) as has_curve from trials
              where id in (select id from trials where id > ?2 union all select value from json_each(?3))
                and +study_id = ?1 order by id",
         )
@@ -50,15 +49,8 @@ impl Store {
         .bind(&open)
         .fetch_all(&mut *read)
         .await?;
-        let is_added =
-            rows.last().map(|row| row.try_get::<i64, _>("id")).transpose()?.is_some_and(|id| id > last);
-        let mut parameters = match is_added {
-            true => parameters(&mut read, study, last).await?,
-            false => BTreeMap::new(),
-        };
-        // One that waits may have been trained before.
-        let attempts = rows.iter().map(|row| row.try_get::<i64, _>("attempt"));
-        let mut curves = match attempts.collect::<Result<Vec<i64>, _>>()?.iter().any(|attempt| *attempt > 0) {
+        let have_curves = rows.iter().map(|row| row.try_get::<bool, _>("has_curve"));
+        let mut curves = match have_curves.collect::<Result<Vec<bool>, _>>()?.contains(&true) {
             true => curves(&mut read, study, last, &open).await?,
             false => BTreeMap::new(),
         };
@@ -81,7 +73,7 @@ impl Store {
             trials.insert(TrialView {
                 id,
                 number: count(&row, "number")?,
-                parameters: parameters.remove(&id).unwrap_or_default(),
+                parameters: assignment(&row)?,
                 architecture: Document::from_text(row.try_get("architecture")?),
                 repeat: count(&row, "repeat")?,
                 repeat_of: row.try_get::<Option<i64>, _>("repeat_of")?.map(TrialId),
@@ -104,23 +96,27 @@ fn cost(row: &SqliteRow) -> Result<Option<Cost>, StoreError> {
     Ok((cost != Cost::default()).then_some(cost))
 }
 
-/// Brings the stages that have begun into the snapshot, without their trials. Returns where each is, by id.
+/// Brings the stages that have begun into the snapshot, with their queues and without their trials. Returns where each is, by id.
 async fn stages(
     read: &mut SqliteConnection,
     study: StudyId,
     snapshot: &mut Snapshot,
 ) -> Result<BTreeMap<i64, usize>, StoreError> {
     let rows = sqlx::query(
-        "select id, name, winner_trial from study_stages
+        "select id, name, winner_trial, exists (
+             select 1 from enqueued where stage_id = study_stages.id and trial_id is null) as has_queue
+         from study_stages
          where study_id = ? and state <> 'waiting' order by position",
     )
     .bind(study.0)
     .fetch_all(&mut *read)
     .await?;
     let mut positions = BTreeMap::new();
+    let mut have_queues = false;
     for (at, row) in rows.iter().enumerate() {
         let id = row.try_get("id")?;
         positions.insert(id, at);
+        have_queues |= row.try_get::<bool, _>("has_queue")?;
         let winner = row.try_get::<Option<i64>, _>("winner_trial")?.map(TrialId);
         match snapshot.stages.get_mut(at) {
             Some(known) => known.winner = winner,
@@ -129,6 +125,10 @@ async fn stages(
                 snapshot.stages.push(StageView { winner, rulings, ..StageView::new(row.try_get("name")?) });
             }
         }
+    }
+    snapshot.stages.iter_mut().for_each(|stage| stage.enqueued.clear());
+    if have_queues {
+        enqueued(read, &positions, snapshot).await?;
     }
     Ok(positions)
 }
@@ -155,7 +155,6 @@ async fn enqueued(
     positions: &BTreeMap<i64, usize>,
     snapshot: &mut Snapshot,
 ) -> Result<(), StoreError> {
-    snapshot.stages.iter_mut().for_each(|stage| stage.enqueued.clear());
     let stages = serde_json::Value::from_iter(positions.keys().copied()).to_string();
     for (stage, id, architecture) in enqueue::waiting(read, &stages).await? {
         if let Some(at) = positions.get(&stage.0) {
@@ -163,28 +162,6 @@ async fn enqueued(
         }
     }
     Ok(())
-}
-
-/// Of the trials after `last`.
-pub(super) async fn parameters(
-    read: &mut SqliteConnection,
-    study: StudyId,
-    last: i64,
-) -> Result<BTreeMap<TrialId, Assignment>, StoreError> {
-    let rows = sqlx::query(
-        "select trial_id, name, value from trial_parameters
-         where trial_id in (select id from trials where +study_id = ? and id > ?)",
-    )
-    .bind(study.0)
-    .bind(last)
-    .fetch_all(read)
-    .await?;
-    let mut all: BTreeMap<TrialId, Assignment> = BTreeMap::new();
-    for row in rows {
-        let trial = TrialId(row.try_get("trial_id")?);
-        all.entry(trial).or_default().insert(row.try_get("name")?, json(&row, "value")?);
-    }
-    Ok(all)
 }
 
 /// Of the trials after `last` and of those in `open`, a list in JSON.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Sqlite, SqlitePool, Transaction};
+use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use super::artifacts::Artifacts;
 use super::error::StoreError;
@@ -39,12 +40,30 @@ fn system_clock() -> i64 {
     i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Connections for the statements that workers write most. A pool asks a connection that comes back whether it still works,
+/// which takes as long as such a statement, and hands out another one the next time, which knows nothing of what the last one
+/// has read.
+#[derive(Default)]
+struct Single {
+    synced: OnceCell<Mutex<SqliteConnection>>,
+    unsynced: OnceCell<Mutex<SqliteConnection>>,
+}
+
+async fn lock_connection<'a>(
+    cell: &'a OnceCell<Mutex<SqliteConnection>>,
+    of: &SqlitePool,
+) -> Result<MutexGuard<'a, SqliteConnection>, StoreError> {
+    let connect = async || Ok::<_, StoreError>(Mutex::new(of.connect_options().connect().await?));
+    Ok(cell.get_or_try_init(connect).await?.lock().await)
+}
+
 /// An open store. Clones share its connections.
 #[derive(Clone)]
 pub struct Store {
     pub(super) pool: SqlitePool,
     /// Whose commits wait for no disk.
     unsynced: SqlitePool,
+    single: Arc<Single>,
     pub(super) path: PathBuf,
     pub(super) artifacts: Artifacts,
     pub(super) options: StoreOptions,
@@ -121,7 +140,8 @@ impl Store {
         let unsynced = pool.clone().connect_lazy_with(connect.clone().synchronous(SqliteSynchronous::Normal));
         let pool = pool.connect_with(connect).await?;
         let artifacts = Artifacts::beside(path).map_err(io)?;
-        let store = Self { pool, unsynced, path: path.to_owned(), artifacts, options };
+        let single = Arc::default();
+        let store = Self { pool, unsynced, single, path: path.to_owned(), artifacts, options };
         // Opening a current store takes no write lock, so that it never waits for a writer.
         if found != Some(known) {
             store.migrate().await?;
@@ -164,6 +184,16 @@ impl Store {
     /// commit makes it as safe, in its place in the order of all.
     pub(super) async fn write_unsynced(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         Ok(self.unsynced.begin_with("begin immediate").await?)
+    }
+
+    /// The connection for single statements, each of which is a transaction by itself.
+    pub(super) async fn single(&self) -> Result<MutexGuard<'_, SqliteConnection>, StoreError> {
+        lock_connection(&self.single.synced, &self.pool).await
+    }
+
+    /// The same for what [`Self::write_unsynced`] is for.
+    pub(super) async fn single_unsynced(&self) -> Result<MutexGuard<'_, SqliteConnection>, StoreError> {
+        lock_connection(&self.single.unsynced, &self.unsynced).await
     }
 
     /// Begins a transaction that sees one state of the database throughout.

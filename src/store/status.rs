@@ -76,9 +76,9 @@ impl Store {
         let stages = self.stage_statuses(study).await?;
         let workers = self.workers(study.id).await?;
         let row = sqlx::query(
-            "select total(seconds) as spent,
-                 avg(case when state in ('complete', 'pruned') and reused_from is null then seconds end) as mean
-             from trials where study_id = ?",
+            "select total(seconds) as spent, avg(case when state in ('complete', 'pruned') then seconds end) as mean
+             from trials
+             where stage_id in (select id from study_stages where study_id = ?) and reused_from is null",
         )
         .bind(study.id.0)
         .fetch_one(&self.pool)
@@ -140,7 +140,7 @@ impl Store {
         let row = sqlx::query(
             "select trials.id, study_stages.name as stage, trials.seld
              from trials join study_stages on study_stages.id = trials.stage_id
-             where trials.study_id = ? and trials.state = 'complete' and trials.seld is not null
+             where study_stages.study_id = ? and trials.state = 'complete' and trials.seld is not null
              order by study_stages.position desc, trials.seld, trials.id limit 1",
         )
         .bind(study.id.0)

@@ -13,8 +13,10 @@ use crate::search::snapshot::{CurvePoint, Proposal, Scores};
 use crate::search::state::{StudyState, TrialState};
 
 mod adding;
+mod events;
 mod interleaved;
 mod snapshot;
+mod upgrade;
 
 const LEASE: Duration = Duration::from_secs(60);
 

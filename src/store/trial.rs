@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+use sqlx::error::ErrorKind;
 use sqlx::{QueryBuilder, Row, SqliteConnection};
 
 use super::error::StoreError;
 use super::row::{count, count_or_none, curve_point, json, scores, seed, state};
 use super::sqlite::Store;
 use super::types::TrialDetails;
-use super::{enqueue, event, reuse};
+use super::{enqueue, reuse};
 use crate::ids::{Attempt, StageId, StudyId, TrialId};
 use crate::search::snapshot::{CurvePoint, Proposal};
 use crate::search::state::TrialState;
@@ -35,34 +37,41 @@ impl Store {
     /// [`StoreError::TrialExists`] when the stage has a trial with one of the numbers.
     pub async fn add_trials(&self, stage: StageId, new: &[NewTrial<'_>]) -> Result<Vec<TrialId>, StoreError> {
         let now = self.now();
+        let is_one_statement = new.len() <= AT_ONCE && new.iter().all(|new| new.proposal.enqueued.is_none());
         // Whatever a power cut takes is proposed again.
+        let added = match is_one_statement {
+            true => insert(&mut *self.single_unsynced().await?, stage, new, now).await?,
+            false => self.add_in_parts(stage, new, now).await?,
+        };
+        let known: Vec<TrialId> = added.iter().filter(|added| added.has_twin).map(|added| added.id).collect();
+        if !known.is_empty() {
+            // Those that this does not come to are completed when they are claimed.
+            let mut write = self.write_unsynced().await?;
+            reuse::complete_from_twins(&mut write, &self.artifacts, now, &known).await?;
+            write.commit().await?;
+        }
+        Ok(added.into_iter().map(|added| added.id).collect())
+    }
+
+    async fn add_in_parts(
+        &self,
+        stage: StageId,
+        new: &[NewTrial<'_>],
+        now: i64,
+    ) -> Result<Vec<Added>, StoreError> {
         let mut write = self.write_unsynced().await?;
-        let study: Option<i64> = sqlx::query_scalar("select study_id from study_stages where id = ?")
-            .bind(stage.0)
-            .fetch_optional(&mut *write)
-            .await?;
-        let study = StudyId(study.ok_or(StoreError::UnknownId { kind: "stage", id: stage.0 })?);
-        let mut ids = Vec::with_capacity(new.len());
+        let mut all = Vec::with_capacity(new.len());
         for new in new.chunks(AT_ONCE) {
-            let added = insert(&mut write, study, stage, new, now).await?;
-            insert_parameters(&mut write, new, &added).await?;
-            for (new, id) in new.iter().zip(&added) {
+            let added = insert(&mut write, stage, new, now).await?;
+            for (new, added) in new.iter().zip(&added) {
                 if let Some(enqueued) = new.proposal.enqueued {
-                    enqueue::take(&mut write, enqueued, *id).await?;
+                    enqueue::take(&mut write, enqueued, added.id).await?;
                 }
             }
-            let proposed = |(new, id): (&NewTrial<'_>, &TrialId)| {
-                let again =
-                    new.proposal.again_of.map_or(String::new(), |ended| format!(", trial {ended} again"));
-                (Some(*id), format!("proposed as {}{again}", new.proposal.number))
-            };
-            let events: Vec<_> = new.iter().zip(&added).map(proposed).collect();
-            event::insert_all(&mut write, now, Some(study), "trial", &events).await?;
-            reuse::complete_from_twins(&mut write, &self.artifacts, now, &added).await?;
-            ids.extend(added);
+            all.extend(added);
         }
         write.commit().await?;
-        Ok(ids)
+        Ok(all)
     }
 
     /// A trial with its curve.
@@ -105,44 +114,69 @@ impl Store {
     }
 }
 
-/// The ids of the new trials, in the same order.
+/// A trial that was added.
+struct Added {
+    id: TrialId,
+    /// Whether a complete one has the same key.
+    has_twin: bool,
+}
+
+/// Adds trials, which are returned in the same order.
 async fn insert(
     write: &mut SqliteConnection,
-    study: StudyId,
     stage: StageId,
     new: &[NewTrial<'_>],
     now: i64,
-) -> Result<Vec<TrialId>, StoreError> {
+) -> Result<Vec<Added>, StoreError> {
+    if new.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut insert = QueryBuilder::new(
-        "insert into trials (study_id, stage_id, number, key, architecture, seed, repeat, repeat_of,
-             epochs_budget, init_from, state, created) ",
+        "insert into trials (stage_id, study_id, number, key, architecture, seed, repeat, repeat_of, again_of,
+             epochs_budget, init_from, parameters, state, created) ",
     );
     insert.push_values(new, |mut row, NewTrial { proposal, key }| {
-        row.push_bind(study.0)
-            .push_bind(stage.0)
+        row.push_bind(stage.0)
+            .push("(select study_id from study_stages where id = ")
+            .push_bind_unseparated(stage.0)
+            .push_unseparated(")")
             .push_bind(proposal.number)
             .push_bind(*key)
             .push_bind(proposal.architecture.to_string())
             .push_bind(proposal.seed.cast_signed())
             .push_bind(proposal.repeat)
             .push_bind(proposal.repeat_of.map(|t| t.0))
+            .push_bind(proposal.again_of.map(|t| t.0))
             .push_bind(proposal.epochs)
             .push_bind(proposal.init_from.map(|t| t.0))
+            .push_bind(json!(proposal.parameters).to_string())
             .push_bind(TrialState::Pending.as_str())
             .push_bind(now);
     });
-    insert.push(" returning id, number");
+    insert.push(
+        " returning id, number, exists (
+             select 1 from trials as twin where twin.key = trials.key and twin.state = 'complete') as has_twin",
+    );
     let rows = match insert.build().fetch_all(&mut *write).await {
         Ok(rows) => rows,
-        Err(e) if e.as_database_error().is_some_and(|e| e.is_unique_violation()) => {
-            return Err(existing(write, stage, new).await?);
+        Err(e) if is_kind(&e, ErrorKind::UniqueViolation) => return Err(existing(write, stage, new).await?),
+        // There is no study for it.
+        Err(e) if is_kind(&e, ErrorKind::NotNullViolation) => {
+            return Err(StoreError::UnknownId { kind: "stage", id: stage.0 });
         }
         Err(e) => return Err(e.into()),
     };
     // In which order rows are returned is not said.
-    let ids = rows.iter().map(|row| Ok((count(row, "number")?, TrialId(row.try_get("id")?))));
-    let ids = ids.collect::<Result<BTreeMap<u32, TrialId>, StoreError>>()?;
-    Ok(new.iter().filter_map(|new| ids.get(&new.proposal.number).copied()).collect())
+    let mut added = BTreeMap::new();
+    for row in &rows {
+        let is = Added { id: TrialId(row.try_get("id")?), has_twin: row.try_get("has_twin")? };
+        added.insert(count(row, "number")?, is);
+    }
+    Ok(new.iter().filter_map(|new| added.remove(&new.proposal.number)).collect())
+}
+
+fn is_kind(error: &sqlx::Error, kind: ErrorKind) -> bool {
+    error.as_database_error().is_some_and(|error| error.kind() == kind)
 }
 
 /// Which of the numbers there is already.
@@ -159,24 +193,6 @@ async fn existing(
     let is_double = |(at, number): &(usize, &u32)| known.contains(number) || numbers[..*at].contains(number);
     let number = numbers.iter().enumerate().find(is_double).map_or(0, |(_, number)| *number);
     Ok(StoreError::TrialExists { number })
-}
-
-async fn insert_parameters(
-    write: &mut SqliteConnection,
-    new: &[NewTrial<'_>],
-    ids: &[TrialId],
-) -> Result<(), StoreError> {
-    let values =
-        new.iter().zip(ids).flat_map(|(new, id)| new.proposal.parameters.iter().map(move |p| (id, p)));
-    let values: Vec<_> = values.collect();
-    for values in values.chunks(AT_ONCE * AT_ONCE) {
-        let mut insert = QueryBuilder::new("insert into trial_parameters (trial_id, name, value) ");
-        insert.push_values(values, |mut row, (id, (name, value))| {
-            row.push_bind(id.0).push_bind(*name).push_bind(value.to_string());
-        });
-        insert.build().execute(&mut *write).await?;
-    }
-    Ok(())
 }
 
 async fn curve(read: &mut SqliteConnection, trial: TrialId) -> Result<Vec<CurvePoint>, StoreError> {

@@ -135,7 +135,10 @@ async fn work(attempting: &mut Attempting<'_>) -> Result<Ended, WorkerError> {
         if *attempting.stop.borrow() != Stop::No {
             return Ok(Ended::Told);
         }
-        if let Some(claim) = retry(|| store.claim(study, worker, config.lease)).await? {
+        // Those without work ask several times a second: they must not queue for the write lock.
+        if retry(|| store.has_free(study)).await?
+            && let Some(claim) = retry(|| store.claim(study, worker, config.lease)).await?
+        {
             attempting.attempt(claim).await?;
             continue;
         }

@@ -1,5 +1,7 @@
 //! What to do next with a study.
 
+use std::cell::OnceCell;
+
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use serde_json::Value;
@@ -110,8 +112,9 @@ impl Drawer<'_> {
         if proposals.len() == free || spent.is_all_of(&self.spec.budget) {
             return proposals.into_iter().map(Decision::Propose).collect();
         }
+        let forecaster = OnceCell::new();
         if proposals.is_empty()
-            && let Some(ended) = stage::second_chance(self.spec, self.view)
+            && let Some(ended) = stage::second_chance(self.spec, self.view, &forecaster)
         {
             spent.trials += 1;
             documents.push(ended.architecture.clone());
@@ -119,7 +122,11 @@ impl Drawer<'_> {
         }
         while proposals.len() < free && !spent.is_all_of(&self.spec.budget) {
             let number = (self.view.trials.len() + proposals.len()) as u32;
-            let drawn = self.draw(number, &StageHistory::new(self.spec, self.view, &proposals), &documents);
+            let drawn = self.draw(
+                number,
+                &StageHistory::new(self.spec, self.view, &proposals, &forecaster),
+                &documents,
+            );
             let Some((parameters, architecture, document)) = drawn else { break };
             spent.trials += 1;
             documents.push(document);

@@ -1,5 +1,7 @@
 //! What a stage takes over from earlier ones: what its candidates begin from, and what they need not try again.
 
+use std::cell::OnceCell;
+
 use serde_json::Value;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
@@ -115,7 +117,8 @@ pub(super) fn rulings(space: &SearchSpace, snapshot: &Snapshot, spec: &StageSpec
 }
 
 fn of_parameter(earlier: &StageSpec, view: &StageView, key: &str, values: &[Value]) -> Vec<Ruling> {
-    let history = StageHistory::new(earlier, view, &[]);
+    let forecaster = OnceCell::new();
+    let history = StageHistory::new(earlier, view, &[], &forecaster);
     let sample = |value: &Value| {
         let with = history.all().iter().filter(|o| o.assignment.get(key) == Some(value));
         Sample::of(with.filter_map(|o| o.value).filter(|loss| loss.is_finite()))

@@ -1,46 +1,47 @@
 //! What samplers see of a stage.
 
-use std::cell::{LazyCell, OnceCell};
+use std::cell::OnceCell;
 
 use super::pruner::Forecaster;
 use super::sampler::{History, Observation};
 use super::snapshot::{Proposal, StageView, TrialView};
 use super::space::StageSpec;
-use super::stage::judged;
+use super::stage::{forecaster, judged};
 use super::state::TrialState;
 
 /// All candidates of a stage in the order of proposal, the ones that are only proposed last. A pruned one counts with what it
 /// would have come to by the curves of those that were trained to the end; while these are too few to tell, with the best
 /// score it had reached.
-pub(super) struct StageHistory<'a> {
-    spec: &'a StageSpec,
-    view: &'a StageView,
-    proposed: &'a [Proposal],
-    forecaster: LazyCell<Forecaster<'a>, Box<dyn FnOnce() -> Forecaster<'a> + 'a>>,
-    all: OnceCell<Vec<Observation<'a>>>,
+pub(super) struct StageHistory<'v, 'p> {
+    spec: &'v StageSpec,
+    view: &'v StageView,
+    proposed: &'p [Proposal],
+    /// Worked out only where there is something to forecast.
+    forecaster: &'p OnceCell<Forecaster<'v>>,
+    all: OnceCell<Vec<Observation<'p>>>,
 }
 
-impl<'a> StageHistory<'a> {
-    pub(super) fn new(spec: &'a StageSpec, view: &'a StageView, proposed: &'a [Proposal]) -> Self {
-        let forecaster = move || {
-            // Only where there is something to forecast.
-            let trials = (view.trials.pruned() > 0).then(|| view.trials.candidates());
-            Forecaster::new(trials.into_iter().flatten().map(|trial| judged(spec, trial)), spec.budget.epochs)
-        };
-        Self { spec, view, proposed, forecaster: LazyCell::new(Box::new(forecaster)), all: OnceCell::new() }
+impl<'v: 'p, 'p> StageHistory<'v, 'p> {
+    pub(super) fn new(
+        spec: &'v StageSpec,
+        view: &'v StageView,
+        proposed: &'p [Proposal],
+        forecaster: &'p OnceCell<Forecaster<'v>>,
+    ) -> Self {
+        Self { spec, view, proposed, forecaster, all: OnceCell::new() }
     }
 
-    fn of_trial(&self, trial: &'a TrialView) -> Observation<'a> {
+    fn of_trial(&self, trial: &'v TrialView) -> Observation<'p> {
         let belief = match trial.state {
             TrialState::Complete => {
                 trial.scores.and_then(|scores| self.spec.objective.loss(&scores)).map(|loss| (loss, 0.0))
             }
             TrialState::Pruned => {
                 let judged = judged(self.spec, trial);
-                let reached = judged.curve.best(judged.curve.epoch()).filter(|loss| loss.is_finite());
-                let forecast =
-                    |loss| self.forecaster.forecast(&judged).map_or((loss, 0.0), |f| (f.mean, f.scale));
-                reached.map(forecast)
+                let forecaster = self.forecaster.get_or_init(|| forecaster(self.spec, self.view));
+                let reached = || judged.curve.best(judged.curve.epoch()).filter(|loss| loss.is_finite());
+                let forecast = forecaster.forecast(&judged).map(|forecast| (forecast.mean, forecast.scale));
+                forecast.or_else(|| Some((reached()?, 0.0)))
             }
             TrialState::Failed | TrialState::Pending | TrialState::Running => None,
         };
@@ -53,7 +54,7 @@ impl<'a> StageHistory<'a> {
         }
     }
 
-    fn of_proposal(proposal: &'a Proposal) -> Observation<'a> {
+    fn of_proposal(proposal: &'p Proposal) -> Observation<'p> {
         Observation {
             assignment: &proposal.parameters,
             value: None,
@@ -64,7 +65,7 @@ impl<'a> StageHistory<'a> {
     }
 }
 
-impl History for StageHistory<'_> {
+impl History for StageHistory<'_, '_> {
     fn count(&self) -> usize {
         self.view.trials.candidates().len() + self.proposed.len()
     }

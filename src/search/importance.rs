@@ -4,6 +4,8 @@
 //! a parameter is important as far as its values among the good candidates are spread otherwise than among all. What samplers
 //! prefer is among both, and so says nothing.
 
+use std::cell::OnceCell;
+
 use serde_json::Value;
 
 use super::history::StageHistory;
@@ -35,7 +37,8 @@ pub struct Importance {
 
 /// What the parameters of a stage decided, the most important first; none of a stage with too few candidates.
 pub fn importance(spec: &StageSpec, view: &StageView) -> Vec<Importance> {
-    let history = StageHistory::new(spec, view, &[]);
+    let forecaster = OnceCell::new();
+    let history = StageHistory::new(spec, view, &[], &forecaster);
     let loss = |o: &Observation<'_>| o.value.filter(|loss| loss.is_finite());
     let mut known: Vec<&Observation<'_>> = history.all().iter().filter(|o| loss(o).is_some()).collect();
     if known.len() < CANDIDATES {

@@ -1,6 +1,8 @@
 //! The rules of one stage: what its trials say, which are promoted, which one wins, which are ended early.
 
-use super::pruner::{Curve, Judged};
+use std::cell::OnceCell;
+
+use super::pruner::{Curve, Forecaster, Judged};
 use super::sampler::dominates;
 use super::snapshot::{Snapshot, StageView, TrialView, Verdict};
 use super::space::{Budget, SearchSpace, StageSpec};
@@ -38,17 +40,24 @@ pub fn verdict(space: &SearchSpace, snapshot: &Snapshot, trial: TrialId) -> Verd
 }
 
 /// The pruned candidate that should be tried again, which none is twice.
-pub(super) fn second_chance<'a>(spec: &StageSpec, view: &'a StageView) -> Option<&'a TrialView> {
-    if view.trials.pruned() == 0 || !spec.pruner.reconsiders() {
+pub(super) fn second_chance<'a>(
+    spec: &'a StageSpec,
+    view: &'a StageView,
+    known: &OnceCell<Forecaster<'a>>,
+) -> Option<&'a TrialView> {
+    if view.trials.pruned().len() == 0 || !spec.pruner.reconsiders() {
         return None;
     }
-    let is_ended =
-        |trial: &&TrialView| trial.state == TrialState::Pruned && view.trials.times(&trial.architecture) == 1;
-    let ended: Vec<&TrialView> = view.trials.candidates().rev().filter(is_ended).take(RECONSIDERED).collect();
-    let judged = |trial| judged(spec, trial);
-    let peers: Vec<Judged<'_>> = view.trials.candidates().map(judged).collect();
-    let at = spec.pruner.second_chance(&ended.iter().copied().map(judged).collect::<Vec<_>>(), &peers)?;
-    ended.get(at).copied()
+    let is_new = |trial: &&TrialView| view.trials.times(&trial.architecture) == 1;
+    let ended: Vec<&TrialView> = view.trials.pruned().rev().filter(is_new).take(RECONSIDERED).collect();
+    let judged: Vec<Judged<'_>> = ended.iter().map(|trial| judged(spec, trial)).collect();
+    ended.get(spec.pruner.second_chance(&judged, known.get_or_init(|| forecaster(spec, view)))?).copied()
+}
+
+/// What the complete candidates of a stage say about others.
+pub(super) fn forecaster<'a>(spec: &'a StageSpec, view: &'a StageView) -> Forecaster<'a> {
+    let complete = view.trials.complete().map(|trial| judged(spec, trial));
+    Forecaster::going_on(complete, spec.budget.epochs, view.trials.memo())
 }
 
 /// A trial of a stage as its pruner sees it.
@@ -123,8 +132,7 @@ pub(super) fn best<'a>(spec: &StageSpec, view: &'a StageView, count: usize) -> O
 
 /// All complete candidates, best first; of equal ones the earlier.
 fn complete<'a>(spec: &StageSpec, view: &'a StageView) -> Vec<&'a TrialView> {
-    let is_complete = |trial: &&TrialView| trial.state == TrialState::Complete;
-    let mut complete: Vec<&TrialView> = view.trials.candidates().filter(is_complete).collect();
+    let mut complete: Vec<&TrialView> = view.trials.complete().collect();
     complete.sort_by(|a, b| loss(spec, a).total_cmp(&loss(spec, b)));
     complete
 }

@@ -1,8 +1,11 @@
 //! The trials of a stage, and what is asked of all of them on every turn, kept up as they change: a stage of a hundred
 //! thousand is not read through to add one.
 
+use std::any::Any;
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::candidate::Document;
 use super::snapshot::TrialView;
@@ -22,8 +25,32 @@ pub struct Trials {
     last: Option<TrialId>,
     /// Epochs of all candidates.
     epochs: u64,
-    /// Candidates that were pruned.
-    pruned: usize,
+    /// Where the candidates are that are complete, and that were pruned.
+    complete: BTreeSet<usize>,
+    pruned: BTreeSet<usize>,
+    memo: Memo,
+}
+
+/// What others have worked out about trials: it belongs to these, and says nothing that these do not.
+#[derive(Default)]
+struct Memo(Mutex<Option<Arc<dyn Any + Send + Sync>>>);
+
+impl Clone for Memo {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Memo {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Memo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memo").finish_non_exhaustive()
+    }
 }
 
 impl Trials {
@@ -90,9 +117,27 @@ impl Trials {
         self.epochs
     }
 
+    /// Candidates that are complete.
+    pub fn complete(&self) -> impl DoubleEndedIterator<Item = &TrialView> + ExactSizeIterator {
+        self.complete.iter().map(|at| &self.all[*at])
+    }
+
     /// Candidates that were pruned.
-    pub fn pruned(&self) -> usize {
-        self.pruned
+    pub fn pruned(&self) -> impl DoubleEndedIterator<Item = &TrialView> + ExactSizeIterator {
+        self.pruned.iter().map(|at| &self.all[*at])
+    }
+
+    /// A place for what is worked out about these trials, so that it is not worked out anew on every turn. There is one, for
+    /// one kind of thing; it is empty when it is asked for the first time.
+    pub fn memo<T: Any + Send + Sync + Default>(&self) -> Arc<T> {
+        // What a thread left behind that panicked is as good as any: its owner checks what it finds.
+        let mut memo = self.memo.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = memo.as_ref().and_then(|memo| Arc::downcast(memo.clone()).ok()) {
+            return known;
+        }
+        let new = Arc::<T>::default();
+        *memo = Some(new.clone());
+        new
     }
 
     fn count_in(&mut self, at: usize) {
@@ -102,7 +147,11 @@ impl Trials {
         }
         if trial.repeat == 0 {
             self.epochs += trial.curve.len() as u64;
-            self.pruned += usize::from(trial.state == TrialState::Pruned);
+            match trial.state {
+                TrialState::Complete => _ = self.complete.insert(at),
+                TrialState::Pruned => _ = self.pruned.insert(at),
+                TrialState::Failed | TrialState::Pending | TrialState::Running => {}
+            }
             if self.candidates.last().is_none_or(|last| *last < at) {
                 self.candidates.push(at);
             }
@@ -115,7 +164,8 @@ impl Trials {
         self.open.remove(&at);
         if trial.repeat == 0 {
             self.epochs -= trial.curve.len() as u64;
-            self.pruned -= usize::from(trial.state == TrialState::Pruned);
+            self.complete.remove(&at);
+            self.pruned.remove(&at);
         }
     }
 }
@@ -203,8 +253,9 @@ mod tests {
             let open: Vec<&TrialView> = trials.iter().filter(|trial| !trial.state.is_finished()).collect();
             prop_assert_eq!(trials.open().collect::<Vec<_>>(), open);
             prop_assert_eq!(trials.epochs(), candidates.iter().map(|trial| trial.curve.len() as u64).sum::<u64>());
-            let pruned = candidates.iter().filter(|trial| trial.state == TrialState::Pruned).count();
-            prop_assert_eq!(trials.pruned(), pruned);
+            let of = |state| candidates.iter().copied().filter(move |trial| trial.state == state);
+            prop_assert!(trials.pruned().eq(of(TrialState::Pruned)));
+            prop_assert!(trials.complete().eq(of(TrialState::Complete)));
             prop_assert_eq!((trials.last_id(), trials.position(TrialId(7))), (Some(TrialId(34)), Some(2)));
             prop_assert!(trials.has(&trial(11, 0).architecture) && !trials.has(&trial(12, 0).architecture));
             prop_assert_eq!((trials.times(&trial(11, 0).architecture), trials.times(&trial(12, 0).architecture)), (2, 0));

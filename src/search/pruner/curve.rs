@@ -6,6 +6,9 @@ use crate::search::space::Objective;
 /// Two trials that agree over so many epochs are one training under two names.
 const TWIN_EPOCHS: usize = 3;
 
+/// The losses at the epoch from which on curves may repeat each other.
+pub(super) type Start = [u64; 2];
+
 /// A learning curve as losses: lower is better, and an undefined score is worse than any number.
 #[derive(Debug, Clone, Copy)]
 pub struct Curve<'a> {
@@ -24,6 +27,11 @@ impl<'a> Curve<'a> {
         self.points.last().map_or(0, |point| point.epoch)
     }
 
+    /// Number of points.
+    pub(super) fn count(&self) -> usize {
+        self.points.len()
+    }
+
     /// The smallest loss up to and with `epoch`; infinite when none is defined. `None` when the curve is shorter.
     pub fn best(&self, epoch: u32) -> Option<f64> {
         if self.epoch() < epoch {
@@ -31,6 +39,13 @@ impl<'a> Curve<'a> {
         }
         let until = self.points.iter().take_while(|point| point.epoch <= epoch);
         Some(until.filter_map(|point| self.objective.loss(&point.scores)).fold(f64::INFINITY, f64::min))
+    }
+
+    /// What tells curves apart that do not repeat each other, most of the time; `None` for one that is too short to repeat any.
+    pub(super) fn start(&self) -> Option<Start> {
+        let last = self.points.get(TWIN_EPOCHS - 1)?;
+        // Both zeros are the same loss.
+        Some([last.train_loss, last.val_loss].map(|loss| (loss + 0.0).to_bits()))
     }
 
     /// Whether all that was measured so far was measured of another trial before, to the last digit: over at least

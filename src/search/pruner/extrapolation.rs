@@ -110,15 +110,13 @@ impl Pruner for Extrapolation {
     }
 
     /// The one that most likely becomes the best one, when that is likelier than of a new trial.
-    fn second_chance(&self, ended: &[Judged<'_>], peers: &[Judged<'_>]) -> Option<usize> {
-        let forecaster = Forecaster::new(peers.iter().copied(), ended.first()?.epochs);
+    fn second_chance(&self, ended: &[Judged<'_>], forecaster: &Forecaster<'_>) -> Option<usize> {
         let (best, unknown) = (forecaster.best()?, forecaster.unknown()?);
         if forecaster.count() < SETTLED {
             return None;
         }
-        let is_unknown = |(_, trial): &(usize, &Judged<'_>)| forecaster.twin(trial).is_none();
-        let chances = ended.iter().enumerate().filter(is_unknown).filter_map(|(at, trial)| {
-            let forecast = forecaster.forecast(trial)?;
+        let chances = ended.iter().enumerate().filter_map(|(at, trial)| {
+            let forecast = forecaster.forecast(trial).filter(|forecast| !forecast.is_certain())?;
             Some((at, forecast.chance_below(best)))
         });
         let (at, chance) = chances.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))?;
@@ -207,7 +205,7 @@ mod tests {
             let [ended, peers] = [trials(ended), trials(peers)];
             let [ended, peers] =
                 [&ended, &peers].map(|all| all.iter().map(Trial::judged).collect::<Vec<_>>());
-            pruner.second_chance(&ended, &peers)
+            pruner.second_chance(&ended, &Forecaster::new(peers.into_iter(), 8))
         };
         let peer = |n: u32| curve(1.0 + 0.1 * f64::from(n), 0.2 + 0.1 * f64::from(n));
         let peers: Vec<Vec<f64>> = (0..16).map(peer).collect();

@@ -1,10 +1,11 @@
 //! What a trial will have reached in the end, by what others came to that had once stood where it stands now.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
+use super::curve::Start;
 use super::regression::{Prior, Regression};
 use super::{Curve, Judged};
 
@@ -12,6 +13,8 @@ use super::{Curve, Judged};
 const LEAST: usize = 3;
 /// The latest trials to the end that are learnt from.
 const LEARNT: usize = 512;
+/// The complete trials are learnt from up to a multiple of this share of their number, one in so many.
+const STEPS: usize = 128;
 /// Losses further above the median than so many times the distance of the best one below it are cut off there, so that one
 /// that diverged does not bend the line.
 const REACH: f64 = 3.0;
@@ -35,6 +38,11 @@ pub struct Forecast {
 }
 
 impl Forecast {
+    /// Whether there is no doubt: another trial has come to this one's end.
+    pub fn is_certain(&self) -> bool {
+        self.scale == 0.0
+    }
+
     /// How likely the loss will be below this one.
     pub fn chance_below(&self, loss: f64) -> f64 {
         match StudentsT::new(self.mean, self.scale.max(TINY), self.freedom) {
@@ -44,26 +52,83 @@ impl Forecast {
     }
 }
 
+/// What forecasters of one stage have worked out, kept from turn to turn as long as they learn from the same trials.
+#[derive(Debug, Default)]
+pub struct Learnt {
+    /// The numbers of the trials that it was learnt from.
+    of: Mutex<Vec<Option<u32>>>,
+    /// For each number of epochs.
+    lines: Mutex<BTreeMap<u32, Option<Line>>>,
+    /// By number of the trial, with how long its curve was then.
+    forecasts: Mutex<Vec<Option<(usize, Option<Forecast>)>>>,
+}
+
+impl Learnt {
+    /// Forgets everything unless it was learnt from these.
+    fn learn_from(&self, trials: &[Judged<'_>]) {
+        let numbers = trials.iter().map(|trial| trial.number);
+        let mut of = lock(&self.of);
+        if !of.iter().copied().eq(numbers.clone()) {
+            *of = numbers.collect();
+            lock(&self.lines).clear();
+            lock(&self.forecasts).clear();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing is left half written in there.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// From the best loss after so many epochs, how fast it fell of late, and what was trained, to the loss in the end: Bayesian
 /// linear regression over the trials that were trained to the end, one for each number of epochs.
 #[derive(Debug)]
 pub struct Forecaster<'a> {
     complete: Vec<Judged<'a>>,
     traits: Vec<Vec<f64>>,
+    /// Which of them begin alike.
+    twins: HashMap<Start, Vec<usize>>,
     best: Option<f64>,
     epochs: u32,
-    lines: RefCell<BTreeMap<u32, Option<Line>>>,
+    learnt: Arc<Learnt>,
 }
 
 impl<'a> Forecaster<'a> {
     /// By those of the trials that came as far as `epochs`, for trials that are to be trained as long.
     pub fn new(trials: impl Iterator<Item = Judged<'a>>, epochs: u32) -> Self {
-        let is_complete = |trial: &Judged<'_>| trial.curve.best(epochs).is_some_and(f64::is_finite);
-        let mut complete: Vec<Judged<'a>> = trials.filter(is_complete).collect();
-        let best = complete.iter().filter_map(|trial| trial.curve.best(epochs)).min_by(f64::total_cmp);
+        Self::by(trials, epochs, |count| count, Arc::default())
+    }
+
+    /// The same for a stage of which these trials are complete, in the order of their numbers, with what was worked out on the
+    /// turn before. Of many trials the last hundredth is not learnt from yet, so that most turns need nothing new.
+    pub fn going_on(complete: impl Iterator<Item = Judged<'a>>, epochs: u32, learnt: Arc<Learnt>) -> Self {
+        Self::by(complete, epochs, |count| count - count % (count / STEPS).max(1), learnt)
+    }
+
+    fn by(
+        trials: impl Iterator<Item = Judged<'a>>,
+        epochs: u32,
+        settled: impl Fn(usize) -> usize,
+        learnt: Arc<Learnt>,
+    ) -> Self {
+        let mut complete = Vec::new();
+        let mut best = None;
+        for trial in trials {
+            if let Some(loss) = trial.curve.best(epochs).filter(|loss| loss.is_finite()) {
+                best = Some(best.map_or(loss, |best: f64| best.min(loss)));
+                complete.push(trial);
+            }
+        }
+        complete.truncate(settled(complete.len()));
         complete.drain(..complete.len().saturating_sub(LEARNT));
+        learnt.learn_from(&complete);
         let traits = complete.iter().map(Judged::traits).collect();
-        Self { complete, traits, best, epochs, lines: RefCell::default() }
+        let mut twins: HashMap<_, Vec<usize>> = HashMap::new();
+        for (at, trial) in complete.iter().enumerate() {
+            trial.curve.start().into_iter().for_each(|start| twins.entry(start).or_default().push(at));
+        }
+        Self { complete, traits, twins, best, epochs, learnt }
     }
 
     /// How many trials came to the end, of those that it learns from.
@@ -92,18 +157,35 @@ impl<'a> Forecaster<'a> {
     /// What the trial came to whose curve this one repeats, where there is one: a parameter may say nothing where others
     /// have certain values, and all trials have the same seed.
     pub fn twin(&self, trial: &Judged<'_>) -> Option<f64> {
-        let twin = self.complete.iter().find(|other| trial.curve.repeats(&other.curve));
-        twin.and_then(|twin| twin.curve.best(self.epochs))
+        let alike = self.twins.get(&trial.curve.start()?)?;
+        let mut alike = alike.iter().map(|at| self.complete[*at].curve);
+        alike.find(|other| trial.curve.repeats(other))?.best(self.epochs)
     }
 
     /// The belief about what a trial will come to; `None` when it has no loss yet, or too few are known.
     pub fn forecast(&self, trial: &Judged<'_>) -> Option<Forecast> {
+        let Some(at) = trial.number.map(|number| number as usize) else { return self.work_out(trial) };
+        let count = trial.curve.count();
+        if let Some(Some((_, known))) =
+            lock(&self.learnt.forecasts).get(at).filter(|k| k.is_some_and(|k| k.0 == count))
+        {
+            return *known;
+        }
+        let forecast = self.work_out(trial);
+        let mut known = lock(&self.learnt.forecasts);
+        let length = known.len().max(at + 1);
+        known.resize(length, None);
+        known[at] = Some((count, forecast));
+        forecast
+    }
+
+    fn work_out(&self, trial: &Judged<'_>) -> Option<Forecast> {
         if let Some(mean) = self.twin(trial) {
             return Some(Forecast { mean, scale: 0.0, freedom: 1.0 });
         }
         let epoch = trial.curve.epoch();
         let stands = stands(&trial.curve, epoch)?;
-        let mut lines = self.lines.borrow_mut();
+        let mut lines = lock(&self.learnt.lines);
         let line = lines.entry(epoch).or_insert_with(|| self.line(epoch)).as_ref()?;
         Some(line.regression.at(&row(stands, line.most, &trial.traits())))
     }
@@ -269,5 +351,36 @@ mod tests {
         assert_eq!((same.mean, same.scale), (0.1, 0.0));
         assert!(forecast(&[2.0, 1.2], &known).unwrap().scale > 0.0, "two epochs say too little");
         assert!(forecast(&[2.0, 1.2, 0.81], &known).unwrap().scale > 0.0);
+    }
+
+    #[test]
+    fn what_was_worked_out_on_earlier_turns_changes_nothing() {
+        let curve = |n: u32| {
+            let first = 1.0 + f64::from(n * 37 % 101) / 50.0;
+            [first, 0.9 * first, 0.8 * first, 0.6 * first + f64::from(n * 13 % 7) / 50.0]
+        };
+        let trials: Vec<Trial> = (0..400).map(|n| Trial { epochs: 4, ..Trial::of(n, &curve(n)) }).collect();
+        let ended: Vec<Trial> =
+            (400..420).map(|n| Trial { epochs: 4, ..Trial::of(n, &curve(n)[..2]) }).collect();
+        let learnt = Arc::<Learnt>::default();
+        let mut seen = Vec::new();
+        // The sixth completes late.
+        for (count, late) in
+            [(100, false), (100, false), (101, true), (385, false), (387, true), (389, true), (390, true)]
+        {
+            let complete = || {
+                let in_time = |trial: &&Trial| late || trial.number != Some(5);
+                trials.iter().take(count).filter(in_time).map(Trial::judged)
+            };
+            let forecasts = |learnt: Arc<Learnt>| -> Vec<_> {
+                let forecaster = Forecaster::going_on(complete(), 4, learnt);
+                ended.iter().map(|trial| forecaster.forecast(&trial.judged())).collect()
+            };
+            let found = forecasts(learnt.clone());
+            assert_eq!(found, forecasts(Arc::default()), "{count}");
+            seen.push(found);
+        }
+        assert!(seen[0] == seen[1] && seen[1] != seen[2] && seen[3] != seen[4], "what is new is learnt from");
+        assert!(seen[4] == seen[5] && seen[5] != seen[6], "every third one");
     }
 }

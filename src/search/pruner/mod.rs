@@ -15,7 +15,7 @@ use std::fmt::Debug;
 pub use asha::Asha;
 pub use curve::Curve;
 pub use extrapolation::Extrapolation;
-pub use forecast::{Forecast, Forecaster};
+pub use forecast::{Forecast, Forecaster, Learnt};
 pub use hyperband::Hyperband;
 pub use none::Never;
 pub use patience::Patience;
@@ -59,7 +59,7 @@ pub trait Pruner: Debug + Send + Sync {
     }
 
     /// Which of some trials that were ended should be tried again, by what is known now: its place among them.
-    fn second_chance(&self, _ended: &[Judged<'_>], _peers: &[Judged<'_>]) -> Option<usize> {
+    fn second_chance(&self, _ended: &[Judged<'_>], _forecaster: &Forecaster<'_>) -> Option<usize> {
         None
     }
 }

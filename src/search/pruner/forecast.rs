@@ -59,8 +59,15 @@ pub struct Learnt {
     of: Mutex<Vec<Option<u32>>>,
     /// For each number of epochs.
     lines: Mutex<BTreeMap<u32, Option<Line>>>,
-    /// By number of the trial, with how long its curve was then.
-    forecasts: Mutex<Vec<Option<(usize, Option<Forecast>)>>>,
+    /// By number of the trial.
+    forecasts: Mutex<Vec<Option<Known>>>,
+}
+
+/// The forecast for a trial when its curve had so many points.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    points: usize,
+    forecast: Option<Forecast>,
 }
 
 impl Learnt {
@@ -165,17 +172,16 @@ impl<'a> Forecaster<'a> {
     /// The belief about what a trial will come to; `None` when it has no loss yet, or too few are known.
     pub fn forecast(&self, trial: &Judged<'_>) -> Option<Forecast> {
         let Some(at) = trial.number.map(|number| number as usize) else { return self.work_out(trial) };
-        let count = trial.curve.count();
-        if let Some(Some((_, known))) =
-            lock(&self.learnt.forecasts).get(at).filter(|k| k.is_some_and(|k| k.0 == count))
-        {
-            return *known;
+        let points = trial.curve.count();
+        let known = lock(&self.learnt.forecasts).get(at).copied().flatten();
+        if let Some(known) = known.filter(|known| known.points == points) {
+            return known.forecast;
         }
         let forecast = self.work_out(trial);
         let mut known = lock(&self.learnt.forecasts);
         let length = known.len().max(at + 1);
         known.resize(length, None);
-        known[at] = Some((count, forecast));
+        known[at] = Some(Known { points, forecast });
         forecast
     }
 

@@ -162,3 +162,18 @@ async fn a_study_without_whole_trials_cannot_be_replayed_and_says_nothing_of_imp
         .stdout("[]\n")
         .stderr(predicate::str::contains("stage \"a\" has too few trials"));
 }
+
+#[tokio::test]
+async fn a_report_is_one_page_and_wrong_names_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path()).await;
+    at2seld(folder.path(), &["report", "demo", "--out", "demo.html"]).assert().success();
+    let page = std::fs::read_to_string(folder.path().join("demo.html")).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.contains("encoder.width = 8"), "{page}");
+    assert!(!page.contains("src=") && !page.contains("href="), "it needs nothing beside itself");
+    let refused = at2seld(folder.path(), &["report", "demo", "--out", "demo.pdf"]).assert().code(2);
+    refused.stderr(predicate::str::contains("--out demo.pdf: the page is written as .html"));
+    let refused = at2seld(folder.path(), &["report", "none", "--out", "none.html"]).assert().code(2);
+    refused.stderr(predicate::str::contains("no study \"none\" in the store"));
+    assert!(!folder.path().join("none.html").exists());
+}

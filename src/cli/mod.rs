@@ -39,6 +39,7 @@ mod log;
 mod metric;
 mod progress;
 mod recording;
+mod report;
 mod resume;
 mod score;
 mod simulate;
@@ -100,6 +101,8 @@ enum Command {
     /// The importance is that of PED-ANOVA (arXiv 2304.10255): how far the values of the best quarter of the trials are spread
     /// otherwise than those of all, as a share of the sum over parameters. "best" is the value that the best quarter prefers.
     Importance(importance::Args),
+    /// Write a study as one page: stages, decisions, figures, what mattered, the best trials
+    Report(report::Args),
     /// Show where a study stands: stages, trials, workers, best so far, time left
     Status(status::Args),
     /// Have an architecture of your own tried in a stage of a study, before what its sampler draws
@@ -138,6 +141,7 @@ impl Command {
             Self::Simulate(args) => simulate::run(args),
             Self::Leaderboard(args) => leaderboard::run(args),
             Self::Importance(args) => importance::run(args),
+            Self::Report(args) => report::run(args),
             Self::Status(args) => status::run(args),
             Self::Enqueue(args) => enqueue::run(args),
             Self::Stop(args) => stop::run(args),

@@ -8,4 +8,5 @@ pub mod evaluation;
 pub mod picture;
 mod plot;
 pub mod regret;
+pub mod study;
 pub mod table;

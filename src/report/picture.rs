@@ -123,18 +123,7 @@ pub(super) fn write(path: &Path, picture: &impl Picture) -> Result<(), PictureEr
     let failed = |problem: String| PictureError::Draw { path: path.to_owned(), problem };
     let size = picture.size();
     match format {
-        Format::Svg => {
-            let mut text = String::new();
-            let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
-            let images =
-                picture.draw(&area, Pen { scale: 1.0 }).map_err(|error| failed(error.to_string()))?;
-            drop(area);
-            let elements: Result<String, _> = images.iter().map(Image::element).collect();
-            let elements = elements.map_err(|error| failed(error.to_string()))?;
-            let end = text.rfind("</svg>").unwrap_or(text.len());
-            text.insert_str(end, &elements);
-            Ok(fs::write_bytes(path, text.as_bytes())?)
-        }
+        Format::Svg => Ok(fs::write_bytes(path, svg(picture).map_err(failed)?.as_bytes())?),
         Format::Png => {
             let size = (PNG_SCALE * size.0, PNG_SCALE * size.1);
             let mut pixels = vec![0; 3 * size.0 as usize * size.1 as usize];
@@ -147,6 +136,23 @@ pub(super) fn write(path: &Path, picture: &impl Picture) -> Result<(), PictureEr
             Ok(fs::write_bytes(path, &encoded)?)
         }
     }
+}
+
+/// A picture as the text of an SVG.
+///
+/// # Errors
+/// What the drawing library said.
+pub(super) fn svg(picture: &impl Picture) -> Result<String, String> {
+    register_font();
+    let mut text = String::new();
+    let area = SVGBackend::with_string(&mut text, picture.size()).into_drawing_area();
+    let images = picture.draw(&area, Pen { scale: 1.0 }).map_err(|error| error.to_string())?;
+    drop(area);
+    let elements: Result<String, _> = images.iter().map(Image::element).collect();
+    let elements = elements.map_err(|error| error.to_string())?;
+    let end = text.rfind("</svg>").unwrap_or(text.len());
+    text.insert_str(end, &elements);
+    Ok(text)
 }
 
 impl Image {

@@ -1,5 +1,6 @@
-//! A table of cells, rendered for people, as CSV or as Markdown.
+//! A table of cells, rendered for people, as CSV, Markdown or HTML.
 
+use askama::Template;
 use serde_json::Value;
 
 /// How a table is rendered.
@@ -11,6 +12,22 @@ pub enum Style {
     Csv,
     /// A Markdown pipe table.
     Markdown,
+    /// A table element.
+    Html,
+}
+
+#[derive(Template)]
+#[template(
+    ext = "html",
+    source = r#"<div class="scroll"><table>
+<tr>{% for column in columns %}<th>{{ column }}</th>{% endfor %}</tr>
+{% for row in rows %}<tr>{% for (text, is_number) in row %}<td{% if *is_number %} class="number"{% endif %}>{{ text }}</td>{% endfor %}</tr>
+{% endfor %}</table></div>
+"#
+)]
+struct HtmlTable<'a> {
+    columns: &'a [String],
+    rows: Vec<Vec<(String, bool)>>,
 }
 
 /// Rows of JSON values under named columns.
@@ -45,7 +62,14 @@ impl Table {
             Style::Csv => self.render_csv(),
             Style::Plain => self.render_aligned(comfy_table::presets::NOTHING),
             Style::Markdown => self.render_aligned(comfy_table::presets::ASCII_MARKDOWN),
+            Style::Html => self.render_html(),
         }
+    }
+
+    fn render_html(&self) -> String {
+        let cell = |value: &Value| (brief(value), value.is_number());
+        let rows = self.rows.iter().map(|row| row.iter().map(cell).collect()).collect();
+        HtmlTable { columns: &self.columns, rows }.render().expect("writing to memory cannot fail")
     }
 
     fn render_csv(&self) -> String {

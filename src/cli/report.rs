@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::error::{self, CommandResult};
 use super::store_args::{StoreArgs, block_on, failed, study};
-use crate::report::study::{Findings, write};
+use crate::report::study::{Findings, LISTED, write};
 use crate::search::SearchSpace;
 
 /// Arguments of `report`.
@@ -35,7 +35,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
             space: &SearchSpace::from_document(&name, &study.space)?,
             status: &store.status(&study).await.map_err(failed)?,
             snapshot: &store.snapshot(study.id).await.map_err(failed)?,
-            leaderboard: &store.leaderboard(&study, None, None).await.map_err(failed)?,
+            leaderboard: &store.leaderboard(&study, None, Some(LISTED)).await.map_err(failed)?,
             study: &study,
         };
         write(&args.out, &findings)?;

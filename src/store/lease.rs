@@ -17,8 +17,7 @@ use super::{event, report, reuse};
 use crate::ids::{Attempt, StageId, StudyId, TrialId, WorkerId};
 use crate::search::state::TrialState;
 
-/// When a lease taken now ends. The one other place that compares times is the `lease_until <= ?` of
-/// [`next_free`].
+/// When a lease taken now ends. The one other place that compares times is `first_free`.
 fn until(now_ms: i64, lease: Duration) -> i64 {
     now_ms.saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
 }

@@ -31,7 +31,8 @@ impl Store {
     /// Adds pending trials to a stage, all of them or none. Returns their ids, in the same order.
     ///
     /// When a complete trial with the same key exists anywhere in the store, and its model still lies where it was, the new
-    /// trial is complete at once, with the other's scores, curve and model.
+    /// trial is complete at once, with the other's scores, curve and model; or when it is claimed, should the program die
+    /// between the two.
     ///
     /// # Errors
     /// [`StoreError::TrialExists`] when the stage has a trial with one of the numbers.

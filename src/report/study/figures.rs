@@ -18,6 +18,8 @@ const OTHERS: RGBColor = RGBColor(186, 190, 198);
 const COMPLETE: RGBColor = RGBColor(52, 101, 164);
 /// The latest learning curves that are drawn: more would be one grey surface.
 const CURVES: usize = 200;
+/// The most dots of one kind: of more, every second, third ... one is drawn.
+const DOTS: usize = 2000;
 /// Scores worse than the middling one by more than so many times the distance of the best one are drawn at the edge.
 const REACH: f64 = 2.0;
 
@@ -62,23 +64,26 @@ fn search(spec: &StageSpec, view: &StageView) -> Option<Figure> {
         match trial.state {
             TrialState::Complete => {
                 complete.push((spent, score));
-                // It stays as it was until then.
-                line.extend(best.is_finite().then_some((spent, best * sign)));
-                best = f64::min(best, score * sign);
-                line.push((spent, best * sign));
+                if score * sign < best {
+                    // It stays as it was until then.
+                    line.extend(best.is_finite().then_some((spent, best * sign)));
+                    best = score * sign;
+                    line.push((spent, score));
+                }
             }
             TrialState::Pruned => pruned.push((spent, score)),
             TrialState::Failed | TrialState::Pending | TrialState::Running => {}
         }
     }
+    line.extend(best.is_finite().then_some((spent, best * sign)));
     let name = spec.objective.as_str();
     (complete.len() > 1).then(|| Figure {
         title: "How the search went".into(),
         note: format!("{name} over the epochs of all trials until then"),
         legend: vec![("complete", COMPLETE), ("pruned", OTHERS), ("best so far", BEST)],
         layers: vec![
-            Layer::Dots(pruned, OTHERS),
-            Layer::Dots(complete, COMPLETE),
+            Layer::Dots(thinned(pruned), OTHERS),
+            Layer::Dots(thinned(complete), COMPLETE),
             Layer::Line(line, BEST, 1.8),
         ],
     })
@@ -120,8 +125,13 @@ fn size(spec: &StageSpec, view: &StageView) -> Option<Figure> {
         title: "What size brings".into(),
         note: format!("{} over millions of trainable parameters", spec.objective.as_str()),
         legend: vec![("complete", COMPLETE)],
-        layers: vec![Layer::Dots(points, COMPLETE)],
+        layers: vec![Layer::Dots(thinned(points), COMPLETE)],
     })
+}
+
+fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    let step = points.len().div_ceil(DOTS).max(1);
+    points.into_iter().step_by(step).collect()
 }
 
 impl Layer {

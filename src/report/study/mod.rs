@@ -9,6 +9,9 @@ use crate::fs::{self, FileError};
 use crate::search::{SearchSpace, Snapshot};
 use crate::store::{LeaderboardRow, Study, StudyStatus};
 
+/// The last rank in a table of the best trials.
+pub const LISTED: u32 = 20;
+
 /// What the page is made of, all of the same study.
 #[derive(Debug, Clone, Copy)]
 pub struct Findings<'a> {
@@ -20,7 +23,7 @@ pub struct Findings<'a> {
     pub status: &'a StudyStatus,
     /// Its trials.
     pub snapshot: &'a Snapshot,
-    /// The same in the order of stages and ranks.
+    /// Those with a rank up to [`LISTED`] or more, in the order of stages and ranks.
     pub leaderboard: &'a [LeaderboardRow],
 }
 

@@ -3,14 +3,11 @@
 use askama::Template;
 use serde_json::json;
 
-use super::{Findings, PageError, figures};
+use super::{Findings, LISTED, PageError, figures};
 use crate::report::table::{Style, Table};
 use crate::search::importance::importance;
 use crate::search::{StageSpec, StageView};
 use crate::store::{BestTrial, LeaderboardRow, StageStatus};
-
-/// Trials in a table.
-const LISTED: usize = 20;
 
 #[derive(Template)]
 #[template(path = "report/study/page.html")]
@@ -143,7 +140,7 @@ fn best(rows: &[&LeaderboardRow]) -> Table {
         "searched",
     ];
     let mut table = Table::new(columns);
-    for row in rows.iter().filter(|row| row.rank.is_some()).take(LISTED) {
+    for row in rows.iter().filter(|row| row.rank.is_some_and(|rank| rank <= LISTED)) {
         let searched: Vec<String> =
             row.parameters.iter().map(|(name, value)| format!("{name} = {value}")).collect();
         table.push([
